@@ -1,0 +1,117 @@
+// Package store says what the one durable place must do. Ingest commits the
+// position of a source, the state of rules and the alerts they raised in one
+// transaction; deliver takes alerts out and settles them. Nothing else in the
+// program is remembered, so these two lines are the whole durability argument.
+//
+// bolt is the embedded store. Another one is a folder that passes storetest.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/trailship/trailship/core/source"
+)
+
+// ErrFull is wrapped by errors of a store that has no room left. Waiting may
+// help; everything committed before stands.
+var ErrFull = errors.New("no space left for the store")
+
+// ErrDamaged is wrapped by errors of a store whose bytes are not what was
+// written. Nothing may be read past it.
+var ErrDamaged = errors.New("the store is damaged")
+
+// Store is the durable place. Safe for concurrent use.
+type Store interface {
+	Inlet
+	Outlet
+	// Maintain drops what retention no longer covers: alert ids and ledger
+	// entries. now is the wall clock. Cheap when there is nothing to do.
+	Maintain(now time.Time) error
+	Close() error
+}
+
+// Inlet is the side ingest writes to.
+type Inlet interface {
+	// Commit runs fn in one transaction: all of it becomes durable, or none
+	// and Commit returns an error. fn may run more than once.
+	Commit(ctx context.Context, fn func(Tx) error) error
+	// Ledger returns the entries of one source as they are committed.
+	Ledger(sourceName string) source.Ledger
+}
+
+// Tx is one transaction of Commit; it is only good inside it.
+type Tx interface {
+	// PutEntry records how far an object was read.
+	PutEntry(sourceName, key string, e source.Entry) error
+	// Raise stores an alert for its outputs unless its id was stored before
+	// within retention; fresh says whether it was new.
+	Raise(a Alert) (fresh bool, err error)
+	// Bury stores a dead letter; the same ID again replaces it.
+	Bury(d DeadLetter) error
+}
+
+// Outlet is the side deliver reads from. Each output has its own queue over
+// shared alerts.
+type Outlet interface {
+	// Next returns the oldest queued alerts of an output that come after seq,
+	// at most max alerts and about maxBytes of payload (at least one).
+	Next(output string, after uint64, max int, maxBytes int) ([]Queued, error)
+	// Settle removes from an output's queue the alerts it acknowledged (done)
+	// and those it refused for good (dead, which become dead letters), in one
+	// transaction. An alert no output waits for any more is deleted.
+	Settle(output string, done []uint64, dead []Refusal) error
+	// Backlog says how much an output has queued.
+	Backlog(output string) (Backlog, error)
+	// DeadLetters returns every dead letter, oldest first.
+	DeadLetters() ([]DeadLetter, error)
+}
+
+// Alert is a match on its way out. Its payload is encoded once, however many
+// outputs there are.
+type Alert struct {
+	ID       string    `json:"id"`   // rules.md 5: content and event time only
+	Hour     uint32    `json:"hour"` // hours since the epoch of the event (or bucket start): where the id is filed
+	RuleID   string    `json:"rule"`
+	Severity string    `json:"severity"`
+	Time     time.Time `json:"time"` // of the event
+	Key      string    `json:"key"`  // what the alert is about, for outputs that group
+	JSON     []byte    `json:"-"`    // the OCSF Detection Finding
+	Event    []byte    `json:"-"`    // the OCSF event, when an output includes it
+	Raw      []byte    `json:"-"`    // the record, when an output includes it
+	Outputs  []string  `json:"-"`    // may be empty: the id is remembered, nothing is sent
+}
+
+// Queued is an alert in an output's queue. Seq grows with every alert stored.
+type Queued struct {
+	Seq uint64
+	Alert
+}
+
+// Refusal is an alert an output will never take.
+type Refusal struct {
+	Seq    uint64
+	Reason string
+}
+
+// Backlog is the size of an output's queue.
+type Backlog struct {
+	Alerts int64
+	Bytes  int64
+}
+
+// DeadLetter is something that could not be read or delivered: an object, a
+// record, or an alert.
+type DeadLetter struct {
+	ID     string    `json:"id"`               // unique; the same trouble again has the same id
+	Source string    `json:"source,omitempty"` // of an object or record
+	Object string    `json:"object,omitempty"` // its name
+	Record int64     `json:"record"`           // its index in the object; -1 for the object itself
+	Offset int64     `json:"offset,omitempty"` // in inflated bytes, where the trouble is
+	Output string    `json:"output,omitempty"` // of an alert
+	Alert  string    `json:"alert,omitempty"`  // its id
+	Reason string    `json:"reason"`           // short and countable: "json", "time", "truncated", …
+	Detail string    `json:"detail,omitempty"` // a sentence
+	Time   time.Time `json:"time"`             // when it was buried
+}
