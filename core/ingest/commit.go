@@ -1,0 +1,194 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/trailship/trailship/core/source"
+	"github.com/trailship/trailship/core/store"
+)
+
+const (
+	commitBytes  = 1 << 20 // alerts in one transaction, about
+	commitPieces = 1024    // objects in one transaction, at most
+)
+
+// commit writes pieces in the order they were finished until the readers are
+// done. When the store cannot go on it stops the rest of the loop, drops what
+// the readers still send (it is read again after a restart) and returns why.
+func (in *Ingest) commit(ctx context.Context, stop func()) error {
+	var failed error
+	for p := range in.pieces {
+		batch := in.gather(p)
+		if failed == nil {
+			failed = in.write(ctx, batch)
+		}
+		if failed != nil {
+			stop()
+			in.release(batch)
+			continue
+		}
+		in.account(ctx, batch)
+	}
+	if failed != nil && ctx.Err() != nil && errors.Is(failed, context.Canceled) {
+		return nil
+	}
+	return failed
+}
+
+// gather adds to the first piece what the readers have ready.
+func (in *Ingest) gather(first *piece) []*piece {
+	batch, bytes := []*piece{first}, first.bytes
+	for bytes < commitBytes && len(batch) < commitPieces {
+		select {
+		case p, ok := <-in.pieces:
+			if !ok {
+				return batch
+			}
+			batch, bytes = append(batch, p), bytes+p.bytes
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// write commits a batch. While the store is full it waits: the sources keep
+// the bytes, so nothing is lost meanwhile.
+func (in *Ingest) write(ctx context.Context, batch []*piece) error {
+	if in.Gate != nil {
+		if err := in.Gate(ctx, outputsOf(batch)); err != nil {
+			return fmt.Errorf("waiting for room in an output's backlog: %w", err)
+		}
+	}
+	for try := 1; ; try++ {
+		start := time.Now()
+		// A transaction that was begun is finished, whatever ctx says.
+		err := in.Store.Commit(context.WithoutCancel(ctx), func(tx store.Tx) error { return in.put(tx, batch) })
+		in.Metrics.commits.Observe(time.Since(start).Seconds())
+		if err == nil || !errors.Is(err, store.ErrFull) || in.Once || ctx.Err() != nil {
+			return err
+		}
+		in.Log.Error("store is full; reading pauses until there is room", "error", err, "retry_in", backoff(try))
+		wait(ctx, backoff(try))
+	}
+}
+
+func outputsOf(batch []*piece) []string {
+	var names []string
+	for _, p := range batch {
+		for _, a := range p.alerts {
+			for _, name := range a.Outputs {
+				if !slices.Contains(names, name) {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// put writes the alerts, the dead letters and, last, the positions.
+func (in *Ingest) put(tx store.Tx, batch []*piece) error {
+	for _, p := range batch {
+		p.fresh = p.fresh[:0]
+		for _, a := range p.alerts {
+			fresh, err := tx.Raise(a)
+			if err != nil {
+				return fmt.Errorf("storing alert %s: %w", a.ID, err)
+			}
+			p.fresh = append(p.fresh, fresh)
+		}
+		for _, d := range p.dead {
+			if err := tx.Bury(d); err != nil {
+				return fmt.Errorf("storing dead letter %s: %w", d.ID, err)
+			}
+		}
+		if p.entry == p.object.Entry {
+			continue // nothing was read
+		}
+		p.entry.Seen = in.Now()
+		if err := tx.PutEntry(in.Sources[p.source].Name, p.object.Key, p.entry); err != nil {
+			return fmt.Errorf("storing the position of %s: %w", p.object.Name, err)
+		}
+	}
+	return nil
+}
+
+// account tells everybody what was committed.
+func (in *Ingest) account(ctx context.Context, batch []*piece) {
+	raised := false
+	for _, p := range batch {
+		in.count(p)
+		raised = raised || slices.Contains(p.fresh, true)
+		if p.done {
+			in.leave(ctx, p)
+		}
+	}
+	if raised && in.Committed != nil {
+		in.Committed()
+	}
+}
+
+func (in *Ingest) count(p *piece) {
+	s := in.Sources[p.source].Name
+	for format, n := range p.records {
+		in.total.records.Add(n)
+		in.Metrics.records.WithLabelValues(s, format).Add(float64(n))
+	}
+	for reason, n := range p.rejected {
+		in.total.rejected.Add(n)
+		in.Metrics.rejected.WithLabelValues(s, reason).Add(float64(n))
+	}
+	for id, n := range p.matches {
+		in.Metrics.matches.WithLabelValues(id).Add(float64(n))
+	}
+	for i, a := range p.alerts {
+		if p.fresh[i] {
+			in.total.alerts.Add(1)
+			in.Metrics.alerts.WithLabelValues(a.RuleID, a.Severity).Inc()
+		} else {
+			in.total.repeated.Add(1)
+		}
+	}
+	in.total.buried.Add(int64(len(p.dead)))
+	for _, d := range p.dead {
+		in.Log.Warn("buried in the dead letters", "id", d.ID, "source", d.Source, "object", d.Object,
+			"record", d.Record, "offset", d.Offset, "reason", d.Reason, "detail", d.Detail)
+	}
+	in.Metrics.lag.saw(s, p.newest)
+}
+
+// leave takes an object out of the works.
+func (in *Ingest) leave(ctx context.Context, p *piece) {
+	s, k := in.Sources[p.source], key{p.source, p.object.Key}
+	if p.failed != nil && ctx.Err() == nil {
+		in.total.failed.Add(1)
+		in.Metrics.readErrors.WithLabelValues(s.Name).Inc()
+		pause := in.inflight.fail(k, in.Now())
+		in.Log.Warn("object could not be read to its end", "source", s.Name, "object", p.object.Name,
+			"error", p.failed, "records_read", p.entry.Records, "retry_in", pause)
+		return
+	}
+	in.inflight.leave(k)
+	if !p.entry.Done || p.failed != nil {
+		return
+	}
+	in.total.objects.Add(1)
+	in.Metrics.objects.WithLabelValues(s.Name).Inc()
+	if f, ok := s.Source.(source.Finisher); ok {
+		if err := f.Finish(ctx, p.object); err != nil {
+			in.Log.Error("finished object could not be put away", "source", s.Name, "object", p.object.Name, "error", err)
+		}
+	}
+}
+
+// release gives up a batch that could not be written; it is read again.
+func (in *Ingest) release(batch []*piece) {
+	for _, p := range batch {
+		in.inflight.leave(key{p.source, p.object.Key})
+	}
+}

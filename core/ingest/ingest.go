@@ -1,0 +1,231 @@
+// Package ingest is loop one: it takes objects from sources, turns their
+// records into events, matches rules, and commits positions and alerts in one
+// transaction.
+//
+//	scan (one goroutine per source) ─► read (Workers) ─► commit (one goroutine)
+//
+// Nothing is remembered outside the store: an object that was not committed
+// is read again, and an alert that was committed before is recognised by its
+// id. The committer takes whatever the readers finished while it was writing,
+// so many small objects share one fsync.
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trailship/trailship/core/decode"
+	"github.com/trailship/trailship/core/rule"
+	"github.com/trailship/trailship/core/source"
+	"github.com/trailship/trailship/core/store"
+)
+
+// Source is a configured source of objects.
+type Source struct {
+	Name string
+	source.Source
+	// MaxAge marks alerts of older events as backfill; 0 means never.
+	MaxAge time.Duration
+}
+
+// Ingest is the loop. Set the fields, then call Run once.
+type Ingest struct {
+	Sources []Source
+	Store   store.Inlet
+	Rules   func() *rule.Set // the set that judges the next records; any goroutine
+	Routes  Routes
+	Limits  decode.Limits
+	Workers int // readers at work at a time; 0 means 1
+
+	// Gate, when set, is called before each commit with the outputs its
+	// alerts go to, and blocks while one of them has no room left.
+	Gate func(ctx context.Context, outputs []string) error
+	// Committed, when set, is called after each commit that stored alerts.
+	Committed func()
+
+	Log     *slog.Logger
+	Metrics *Metrics
+	Now     func() time.Time // nil means time.Now
+
+	// Once makes Run read what is there and return, instead of going on.
+	Once bool
+
+	objects  chan job
+	pieces   chan *piece
+	inflight inflight
+	listed   []atomic.Bool
+	total    counters
+}
+
+// Summary is what one Run did.
+type Summary struct {
+	Objects, Records, Rejected, Alerts, Repeated int64
+	Failed                                       int64 // objects that could not be read and will be tried again
+	Buried                                       int64 // dead letters written
+}
+
+type counters struct {
+	objects, records, rejected, alerts, repeated, failed, buried atomic.Int64
+}
+
+// job is an object on its way to a reader.
+type job struct {
+	source int
+	object source.Object
+}
+
+// Run reads until ctx ends or, with Once, until everything the sources list
+// is read and committed. When ctx ends, objects being read are committed up
+// to the record they stand at, and Run returns nil. An error means that the
+// store failed for another reason than being full.
+func (in *Ingest) Run(ctx context.Context) (Summary, error) {
+	in.prepare()
+
+	// The committer outlives the readers, and the readers the scans: closing
+	// each channel behind its last sender is the whole shutdown.
+	work, stop := context.WithCancel(ctx)
+	defer stop()
+	var g errgroup.Group
+	g.Go(func() error { return in.commit(work, stop) })
+	g.Go(func() error {
+		defer close(in.pieces)
+		var readers sync.WaitGroup
+		for range max(1, in.Workers) {
+			readers.Go(func() { in.readAll(work) })
+		}
+		readers.Wait()
+		return nil
+	})
+	g.Go(func() error {
+		defer close(in.objects)
+		var scans sync.WaitGroup
+		for i := range in.Sources {
+			scans.Go(func() { in.scan(work, i) })
+		}
+		scans.Wait()
+		return nil
+	})
+
+	err := g.Wait()
+	return in.Summary(), err
+}
+
+func (in *Ingest) prepare() {
+	if in.Now == nil {
+		in.Now = time.Now
+	}
+	if in.Log == nil {
+		in.Log = slog.New(slog.DiscardHandler)
+	}
+	if in.Metrics == nil {
+		in.Metrics = NewMetrics(nil)
+	}
+	in.objects = make(chan job)
+	in.pieces = make(chan *piece, 256)
+	in.listed = make([]atomic.Bool, len(in.Sources))
+}
+
+// Summary says what was done so far. Safe to call while Run runs.
+func (in *Ingest) Summary() Summary {
+	return Summary{
+		Objects:  in.total.objects.Load(),
+		Records:  in.total.records.Load(),
+		Rejected: in.total.rejected.Load(),
+		Alerts:   in.total.alerts.Load(),
+		Repeated: in.total.repeated.Load(),
+		Failed:   in.total.failed.Load(),
+		Buried:   in.total.buried.Load(),
+	}
+}
+
+// Unlisted returns the names of the sources that were not listed in full yet.
+// Safe to call while Run runs.
+func (in *Ingest) Unlisted() []string {
+	var names []string
+	for i := range in.listed {
+		if !in.listed[i].Load() {
+			names = append(names, in.Sources[i].Name)
+		}
+	}
+	return names
+}
+
+// scan lists one source again and again (once more after nothing was new,
+// with Once) and hands its objects to the readers.
+func (in *Ingest) scan(ctx context.Context, i int) {
+	s := in.Sources[i]
+	ledger := in.Store.Ledger(s.Name)
+	failures := 0
+	for ctx.Err() == nil {
+		handed := 0
+		err := s.Scan(ctx, ledger, func(o source.Object) error {
+			if !in.inflight.enter(key{i, o.Key}, in.Now()) {
+				return nil
+			}
+			select {
+			case in.objects <- job{source: i, object: o}:
+				handed++
+				return nil
+			case <-ctx.Done():
+				in.inflight.leave(key{i, o.Key})
+				return ctx.Err()
+			}
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			failures++
+			in.Metrics.scanErrors.WithLabelValues(s.Name).Inc()
+			in.Log.Error("listing failed", "source", s.Name, "error", err)
+		} else {
+			failures = 0
+			in.listed[i].Store(true)
+		}
+		if in.Once {
+			// A growing file is handed out run by run: list until nothing is new.
+			in.inflight.settle(ctx, i)
+			if err != nil {
+				in.total.failed.Add(1)
+			}
+			if err != nil || handed == 0 {
+				return
+			}
+			continue
+		}
+		in.pause(ctx, s, failures)
+	}
+}
+
+// pause waits for the next reason to list a source: its own, or, while
+// listing fails, the end of a longer and longer pause.
+func (in *Ingest) pause(ctx context.Context, s Source, failures int) {
+	if failures > 0 {
+		wait(ctx, backoff(failures))
+		return
+	}
+	if err := s.Wait(ctx); err != nil && ctx.Err() == nil {
+		in.Log.Error("waiting for news failed", "source", s.Name, "error", err)
+		wait(ctx, time.Second)
+	}
+}
+
+// backoff is the pause before try n (1-based): 1 s doubling to a minute.
+func backoff(n int) time.Duration {
+	return min(time.Minute, time.Second<<min(n-1, 6))
+}
+
+// wait returns after d or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

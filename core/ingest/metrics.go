@@ -1,0 +1,77 @@
+package ingest
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics counts what ingest does; names and labels are those of docs/cli.md.
+type Metrics struct {
+	objects    *prometheus.CounterVec
+	records    *prometheus.CounterVec
+	rejected   *prometheus.CounterVec
+	matches    *prometheus.CounterVec
+	alerts     *prometheus.CounterVec
+	lag        *lag
+	scanErrors *prometheus.CounterVec
+	readErrors *prometheus.CounterVec
+	commits    prometheus.Histogram
+}
+
+// NewMetrics registers the metrics with reg; with nil they count unseen.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trailship_" + name, Help: help}, labels)
+	}
+	m := &Metrics{
+		objects:    counter("source_objects_total", "Objects read and committed.", "source"),
+		records:    counter("records_total", "Records evaluated.", "source", "format"),
+		rejected:   counter("records_rejected_total", "Records that are no trail records or could not be read, by reason.", "source", "reason"),
+		matches:    counter("rule_matches_total", "Matches, shadow rules included.", "rule"),
+		alerts:     counter("alerts_total", "Alerts committed.", "rule", "severity"),
+		scanErrors: counter("source_scan_errors_total", "Listings that failed.", "source"),
+		readErrors: counter("source_read_errors_total", "Objects that could not be read and are tried again.", "source"),
+		lag:        &lag{newest: map[string]time.Time{}},
+		commits: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "trailship_commit_seconds",
+			Help:    "Duration of a commit.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.objects, m.records, m.rejected, m.matches, m.alerts, m.lag, m.scanErrors, m.readErrors, m.commits)
+	}
+	return m
+}
+
+// lag reports how far behind the clock each source's newest event is, at the
+// moment it is asked.
+type lag struct {
+	mu     sync.Mutex
+	newest map[string]time.Time
+}
+
+var lagDesc = prometheus.NewDesc("trailship_source_lag_seconds",
+	"Age of the newest event committed.", []string{"source"}, nil)
+
+func (l *lag) saw(source string, t time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.After(l.newest[source]) {
+		l.newest[source] = t
+	}
+}
+
+// Describe and Collect make lag a prometheus.Collector.
+func (l *lag) Describe(ch chan<- *prometheus.Desc) { ch <- lagDesc }
+
+// Collect sends one gauge per source that had an event.
+func (l *lag) Collect(ch chan<- prometheus.Metric) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for source, t := range l.newest {
+		ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, time.Since(t).Seconds(), source)
+	}
+}

@@ -1,0 +1,241 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/trailship/trailship/core/decode"
+	"github.com/trailship/trailship/core/event"
+	"github.com/trailship/trailship/core/rule"
+	"github.com/trailship/trailship/core/source"
+	"github.com/trailship/trailship/core/store"
+)
+
+const (
+	// A piece goes to the committer when its alerts reach this many bytes.
+	pieceBytes = 1 << 20
+	// So often a reader looks whether the rules changed or it has to stop.
+	recordsPerLook = 512
+	// So many records of one object are buried one by one; of an object with
+	// more damage than that the rest is only counted.
+	buriedPerObject = 100
+)
+
+// piece is what a reader made of (a part of) an object: everything that one
+// transaction has to hold.
+type piece struct {
+	job
+	entry  source.Entry
+	alerts []store.Alert
+	dead   []store.DeadLetter
+	bytes  int
+	buried int   // records of the object buried so far
+	done   bool  // the object leaves: read to its end, or as far as it goes now
+	failed error // it could not be read on; tried again later
+
+	records  map[string]int64 // by format
+	rejected map[string]int64 // by reason
+	matches  map[string]int64 // by rule
+	fresh    []bool           // per alert, known after the commit
+	newest   time.Time        // newest event
+}
+
+// reader is one worker of the loop: everything that is reused from object to
+// object.
+type reader struct {
+	*Ingest
+	decoder *decode.Reader
+	event   event.Event
+	set     *rule.Set
+	matcher *rule.Matcher
+	buf     []byte
+}
+
+func (in *Ingest) readAll(ctx context.Context) {
+	r := &reader{Ingest: in, decoder: decode.NewReader(nil, in.Limits)}
+	for j := range in.objects {
+		r.read(ctx, j)
+	}
+}
+
+// read turns one object into pieces. However it ends, the last piece says so.
+func (r *reader) read(ctx context.Context, j job) {
+	p := newPiece(j, j.object.Entry)
+	src, err := j.object.Open(ctx)
+	if err != nil {
+		r.send(p.end(j.object.Entry, err))
+		return
+	}
+	defer src.Close()
+	r.decoder.Reset(src)
+	r.look()
+
+	for n := int64(0); ; n++ {
+		rec, err := r.decoder.Next()
+		var rejected *decode.Reject
+		if err != nil && !errors.As(err, &rejected) {
+			r.send(r.finish(p, err))
+			return
+		}
+		if n < j.object.Entry.Records {
+			continue // committed before the object was left in the middle
+		}
+		if rejected == nil {
+			rejected = r.judge(p, rec)
+		}
+		if rejected != nil {
+			r.reject(p, rejected)
+		}
+		p.entry.Records = n + 1
+
+		if n%recordsPerLook == recordsPerLook-1 {
+			r.look()
+			if ctx.Err() != nil {
+				r.send(p.end(p.entry, nil))
+				return
+			}
+		}
+		if p.bytes >= pieceBytes {
+			r.send(p)
+			buried := p.buried
+			p = newPiece(j, p.entry)
+			p.buried = buried
+		}
+	}
+}
+
+// look takes over a changed rule set: records are judged by one set between
+// two looks.
+func (r *reader) look() {
+	if set := r.Rules(); set != r.set {
+		r.set, r.matcher = set, set.NewMatcher()
+	}
+}
+
+// judge turns a record into an event and an event into alerts.
+func (r *reader) judge(p *piece, rec decode.Record) *decode.Reject {
+	if err := decode.Normalize(&r.event, rec); err != nil {
+		var rejected *decode.Reject
+		if errors.As(err, &rejected) {
+			return rejected
+		}
+		return &decode.Reject{Index: rec.Index, Offset: rec.Offset, Reason: "json", Detail: err.Error()}
+	}
+	p.records[r.event.Format]++
+	if r.event.Time.After(p.newest) {
+		p.newest = r.event.Time
+	}
+	for _, m := range r.matcher.Match(&r.event) {
+		p.matches[m.Rule.ID]++
+		if !m.Rule.Shadow {
+			r.raise(p, m, rec)
+		}
+	}
+	return nil
+}
+
+// raise encodes the alert of a match and adds it to the piece.
+func (r *reader) raise(p *piece, m rule.Match, rec decode.Record) {
+	s := r.Sources[p.source]
+	now := r.Now()
+	backfill := s.MaxAge > 0 && r.event.Time.Before(now.Add(-s.MaxAge))
+
+	f := m.Finding()
+	f.Source, f.Object, f.Record = s.Name, p.object.Name, rec.Index
+	f.Backfill, f.Created = backfill, now
+	a := store.Alert{
+		ID: m.ID, Hour: m.Hour, RuleID: m.Rule.ID, Severity: m.Rule.Severity,
+		Time: r.event.Time, Key: m.Key,
+		Outputs: r.Routes.to(m, &r.event, s.Name, backfill),
+	}
+	a.JSON = r.encode(func(b []byte) []byte { return f.Append(b, &r.event) })
+	ev, raw := r.Routes.include(a.Outputs)
+	if ev {
+		a.Event = r.encode(r.event.AppendOCSF)
+	}
+	if raw {
+		a.Raw = append([]byte(nil), rec.Raw...)
+	}
+	p.alerts = append(p.alerts, a)
+	p.bytes += len(a.JSON) + len(a.Event) + len(a.Raw)
+}
+
+// encode runs an appender over the reader's scratch space and returns a copy
+// of the exact size.
+func (r *reader) encode(appendTo func([]byte) []byte) []byte {
+	r.buf = appendTo(r.buf[:0])
+	return append([]byte(nil), r.buf...)
+}
+
+// reject counts a record that is no event, and buries it unless it is simply
+// something else than a trail record.
+func (r *reader) reject(p *piece, why *decode.Reject) {
+	p.rejected[why.Reason]++
+	if !lost(why.Reason) || p.buried > buriedPerObject {
+		return
+	}
+	d := r.deadLetter(p, why.Index, why.Offset, why.Reason, why.Detail)
+	if p.buried == buriedPerObject {
+		d.Detail += fmt.Sprintf(" (more than %d such records in this object: the others are only counted)", buriedPerObject)
+	}
+	p.dead = append(p.dead, d)
+	p.buried++
+}
+
+// lost tells a trail record that could not be evaluated from something that
+// was never one.
+func lost(reason string) bool { return reason == "json" || reason == "time" || reason == "too_large" }
+
+// finish ends an object whose reader returned err: io.EOF, damage, or a
+// failure of the place it is read from.
+func (r *reader) finish(p *piece, err error) *piece {
+	whole := p.object.Done
+	whole.Done = whole.Done || whole.Offset == 0
+	var damage *decode.Damage
+	switch {
+	case errors.Is(err, io.EOF):
+		return p.end(whole, nil)
+	case !errors.As(err, &damage):
+		return p.end(p.entry, err)
+	case p.object.Growing && damage.Reason == "truncated" && !r.Once:
+		return p.end(p.entry, errGrowing)
+	}
+	p.rejected[damage.Reason]++
+	p.dead = append(p.dead, r.deadLetter(p, -1, damage.Offset, damage.Reason,
+		fmt.Sprintf("%s; %d records before it were evaluated", damage.Detail, p.entry.Records)))
+	return p.end(whole, nil)
+}
+
+// errGrowing says that an object ends early and may still be growing.
+var errGrowing = errors.New("ends early, and may still be growing")
+
+func (r *reader) deadLetter(p *piece, record, offset int64, reason, detail string) store.DeadLetter {
+	s := r.Sources[p.source]
+	id := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d %s", s.Name, p.object.Key, p.object.Done.Version, record, reason))
+	return store.DeadLetter{
+		ID: hex.EncodeToString(id[:8]), Source: s.Name, Object: p.object.Name,
+		Record: record, Offset: offset, Reason: reason, Detail: detail, Time: r.Now(),
+	}
+}
+
+// send hands a piece to the committer, which outlives the readers.
+func (r *reader) send(p *piece) { r.pieces <- p }
+
+func newPiece(j job, from source.Entry) *piece {
+	from.Version = j.object.Done.Version
+	return &piece{
+		job: j, entry: from,
+		records: map[string]int64{}, rejected: map[string]int64{}, matches: map[string]int64{},
+	}
+}
+
+// end makes p the last piece of its object.
+func (p *piece) end(e source.Entry, failed error) *piece {
+	p.entry, p.done, p.failed = e, true, failed
+	return p
+}
