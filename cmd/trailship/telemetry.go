@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// telemetry answers /healthz, /readyz and /metrics.
+type telemetry struct {
+	Registry *prometheus.Registry
+	// Status says how the daemon is, at the moment it is asked.
+	Status func() status
+	Log    *slog.Logger
+}
+
+// status is the body of /readyz.
+type status struct {
+	Ready    bool           `json:"ready"`
+	Why      []string       `json:"why,omitempty"` // what is missing for ready
+	Draining bool           `json:"draining"`
+	Rules    int            `json:"rules"`
+	Reload   string         `json:"last_reload"` // "ok", or the first diagnostic
+	Outputs  []outputStatus `json:"outputs"`
+}
+
+// outputStatus shows an output; one that is down does not make the daemon
+// unready.
+type outputStatus struct {
+	Name   string `json:"name"`
+	Queued int64  `json:"queued"`
+	Bytes  int64  `json:"bytes"`
+}
+
+func (t *telemetry) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		s := t.Status()
+		w.Header().Set("Content-Type", "application/json")
+		if !s.Ready {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_ = json.NewEncoder(w).Encode(s)
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		_ = enc.Encode(t.Status())
+	})
+	return mux
+}
+
+// serve answers on the listener until ctx ends.
+func (t *telemetry) serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{Handler: t.handler(), ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving telemetry: %w", err)
+	}
+	return nil
+}
+
+// listenLoopback opens the telemetry port. Anything but loopback is refused:
+// the endpoints have no access control of their own.
+func listenLoopback(addr string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("telemetry.http %q: %w", addr, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("telemetry.http %q is not a loopback address: put a proxy with authentication in front of 127.0.0.1 instead", addr)
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("opening telemetry.http: %w", err)
+	}
+	return l, nil
+}

@@ -1,0 +1,503 @@
+package ingest_test
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/trailship/trailship/core/decode"
+	"github.com/trailship/trailship/core/ingest"
+	"github.com/trailship/trailship/core/rule"
+	"github.com/trailship/trailship/core/source"
+	"github.com/trailship/trailship/core/store"
+	"github.com/trailship/trailship/core/store/bolt"
+)
+
+const catchAll = `
+rules:
+  - id: everything
+    title: A record was read
+    severity: info
+    condition: provider in ["aws", "alibaba"]
+`
+
+func TestEveryRecordOfEveryObjectIsEvaluatedAndAlertsAreCommittedOnce(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("a.json.gz", gz(records("e1", "e2", "e3")))
+	w.src.put("b.json", records("e3", "e4")) // e3 was delivered twice
+
+	got := w.run()
+	want := ingest.Summary{Objects: 2, Records: 5, Alerts: 4, Repeated: 1}
+	if d := gocmp.Diff(want, got); d != "" {
+		t.Errorf("first run (-want +got):\n%s", d)
+	}
+	if got, want := w.queued(), []string{"e1", "e2", "e3", "e4"}; !slices.Equal(got, want) {
+		t.Errorf("queued events %v, want %v", got, want)
+	}
+
+	if got := w.run(); got != (ingest.Summary{}) {
+		t.Errorf("a second run over the same objects did %+v, want nothing", got)
+	}
+}
+
+func TestDamageCostsNothingElse(t *testing.T) {
+	whole := gz(records("e1", "e2", "e3"))
+	tests := []struct {
+		name   string
+		object []byte
+		limits decode.Limits
+		events []string // evaluated all the same
+		reason string
+		record int64
+	}{
+		{name: "truncated gzip", object: gz(bigRecords(200))[:4000], reason: "truncated", record: -1, events: nil},
+		{name: "corrupt gzip", object: flip(gz(bigRecords(200)), 3000), reason: "corrupt", record: -1},
+		{name: "json broken in the middle", object: []byte(`{"Records":[` + record("e1") + `,` + record("e2") + `,{"eventID":` + `]}`), reason: "json", record: -1, events: []string{"e1", "e2"}},
+		{name: "a broken line between good ones", object: []byte(record("e1") + "\n{\"eventID\": nope\n" + record("e2") + "\n"), reason: "json", record: 1, events: []string{"e1", "e2"}},
+		{name: "more than max_object", object: whole, limits: decode.Limits{MaxObject: 600}, reason: "max_object", record: -1},
+		{name: "a record over max_record", object: []byte(`{"Records":[` + record("e1") + `,` + record(strings.Repeat("x", 5000)) + `,` + record("e2") + `]}`), limits: decode.Limits{MaxRecord: 2000}, reason: "too_large", record: 1, events: []string{"e1", "e2"}},
+		{name: "a record with a broken time", object: []byte(`[` + record("e1") + `,` + strings.Replace(record("e2"), "2026-08-01T09", "yesterday", 1) + `]`), reason: "time", record: 1, events: []string{"e1"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, catchAll)
+			w.limits = tt.limits
+			w.src.put("bad", tt.object)
+			if tt.limits.MaxObject == 0 {
+				w.src.put("good.json", records("g1"))
+			}
+			w.run()
+
+			events := w.queued()
+			for _, id := range tt.events {
+				if !slices.Contains(events, id) {
+					t.Errorf("event %s of the damaged object was not evaluated; have %v", id, events)
+				}
+			}
+			if tt.limits.MaxObject == 0 && !slices.Contains(events, "g1") {
+				t.Errorf("the good object was not evaluated; have %v", events)
+			}
+			dead := w.dead()
+			if len(dead) != 1 || dead[0].Reason != tt.reason || dead[0].Record != tt.record || dead[0].Object != "bad" || dead[0].Source != "mem" {
+				t.Errorf("dead letters %+v, want one with reason %s, record %d", dead, tt.reason, tt.record)
+			}
+			if got := w.run(); got != (ingest.Summary{}) {
+				t.Errorf("a second run did %+v, want nothing: the damage is known", got)
+			}
+		})
+	}
+}
+
+func TestARecordWithoutAnEventIDIsAnEventAllTheSame(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("a.json", []byte(`[`+strings.Replace(record("e1"), `"eventID":"e1",`, "", 1)+`]`))
+	w.run()
+	if got := w.queued(); len(got) != 1 || !strings.HasPrefix(got[0], "sha256:") {
+		t.Errorf("queued events %v, want one with a sha256: id", got)
+	}
+}
+
+func TestForeignJSONIsCountedAndNeitherAlertedNorBuried(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("n.json", []byte(`{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","awsRegion":"eu-west-1","eventTime":"2026-08-01T09:00:00Z","s3":{"bucket":{"name":"b"}}}]}`))
+	got := w.run()
+	if want := (ingest.Summary{Objects: 1, Rejected: 1}); got != want {
+		t.Errorf("summary %+v, want %+v", got, want)
+	}
+	if dead := w.dead(); len(dead) != 0 {
+		t.Errorf("dead letters %+v, want none", dead)
+	}
+}
+
+func TestOneObjectFullOfDamageDoesNotFillTheDeadLetters(t *testing.T) {
+	w := newWorld(t, catchAll)
+	var b bytes.Buffer
+	for i := range 500 {
+		fmt.Fprintf(&b, "{\"eventID\": \"%d\", nope}\n", i)
+	}
+	w.src.put("bad.ndjson", b.Bytes())
+	got := w.run()
+	dead := w.dead()
+	if got.Rejected != 500 || len(dead) != 101 {
+		t.Errorf("%d rejected, %d buried; want all 500 counted and 101 buried", got.Rejected, len(dead))
+	}
+	if d := dead[len(dead)-1].Detail; !strings.Contains(d, "only counted") {
+		t.Errorf("the last dead letter says %q, want it to say that the rest is only counted", d)
+	}
+}
+
+func TestAnObjectThatCannotBeOpenedIsTriedAgainAndStopsNothing(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("a.json", records("e1"))
+	w.src.put("locked.json", records("e2"))
+	w.src.fail("locked.json", errors.New("permission denied"))
+
+	if got := w.run(); got.Failed != 1 || got.Alerts != 1 {
+		t.Errorf("summary %+v, want one failure and one alert", got)
+	}
+	if dead := w.dead(); len(dead) != 0 {
+		t.Errorf("dead letters %+v, want none: it may be mended", dead)
+	}
+	w.src.fail("locked.json", nil)
+	if got := w.run(); got.Alerts != 1 {
+		t.Errorf("summary %+v, want the mended object's alert", got)
+	}
+}
+
+func TestAReadThatFailsHalfwayGoesOnAtTheSameRecord(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("a.ndjson", lines("e1", "e2", "e3", "e4"))
+	w.src.cut("a.ndjson", 2*len(lines("e1"))+10, errors.New("connection reset"))
+	if got := w.run(); got.Failed != 1 || got.Records != 2 {
+		t.Errorf("first run %+v, want two records and a failure", got)
+	}
+	w.src.cut("a.ndjson", 0, nil)
+	if got, want := w.run(), (ingest.Summary{Objects: 1, Records: 2, Alerts: 2}); got != want {
+		t.Errorf("second run %+v, want %+v: records committed before are not read twice", got, want)
+	}
+}
+
+func TestAnObjectThatMayStillGrowIsNotBuriedByTheDaemon(t *testing.T) {
+	w := newWorld(t, catchAll)
+	whole := gz(lines("e1", "e2"))
+	w.src.put("a.gz", whole[:len(whole)-9])
+	w.src.growing = true
+	w.daemon(func() bool { return w.src.scans() > 3 })
+	if dead := w.dead(); len(dead) != 0 {
+		t.Fatalf("dead letters %+v, want none while it may grow", dead)
+	}
+	w.src.put("a.gz", whole)
+	w.run()
+	if got, want := w.queued(), []string{"e1", "e2"}; !slices.Equal(got, want) {
+		t.Errorf("queued events %v, want %v", got, want)
+	}
+}
+
+func TestAFullStorePausesReadingAndLosesNothing(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("a.json", records("e1", "e2"))
+	full := &fullStore{Store: w.store, failures: 1}
+	w.inlet = full
+	w.daemon(func() bool { return len(w.queued()) == 2 })
+	if full.failures != 0 {
+		t.Errorf("%d failures left, want the commit to have been tried again", full.failures)
+	}
+}
+
+func TestAStoreThatFailsForGoodEndsTheLoopWithItsError(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("a.json", records("e1"))
+	broken := errors.New("disk on fire")
+	w.inlet = brokenStore{Store: w.store, err: broken}
+	if _, err := w.ingest(true).Run(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("Run returned %v, want the store's error", err)
+	}
+}
+
+func TestChangedRulesJudgeTheRecordsThatFollow(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("a.json", records("e1"))
+	w.run()
+	w.rules = load(t, strings.ReplaceAll(catchAll, "everything", "everything-else"))
+	w.src.put("b.json", records("e2"))
+	w.run()
+	if got, want := w.queuedRules(), []string{"everything", "everything-else"}; !slices.Equal(got, want) {
+		t.Errorf("rules of the alerts: %v, want %v", got, want)
+	}
+}
+
+func TestShadowRulesCountAndAlertNobody(t *testing.T) {
+	w := newWorld(t, catchAll+"    shadow: true\n")
+	w.src.put("a.json", records("e1"))
+	if got, want := w.run(), (ingest.Summary{Objects: 1, Records: 1}); got != want {
+		t.Errorf("summary %+v, want %+v", got, want)
+	}
+}
+
+func TestOldEventsAreMarkedAsBackfillAndGoOnlyWhereBackfillIsWanted(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.maxAge = time.Hour
+	w.outputs = []ingest.Output{{Name: "out"}, {Name: "archive", Backfill: true}}
+	w.src.put("a.json", records("e1"))
+	w.run()
+	if got := w.queued(); len(got) != 0 {
+		t.Errorf("the pager has %v, want nothing: the event is a day old", got)
+	}
+	q, err := w.store.Next("archive", 0, 10, 1<<20)
+	if err != nil || len(q) != 1 || !bytes.Contains(q[0].JSON, []byte(`"backfill":true`)) {
+		t.Errorf("the archive has %d alerts (%v), want one marked as backfill", len(q), err)
+	}
+}
+
+// world is a loop with everything around it: a source in memory, a real
+// store, one output called out.
+type world struct {
+	t       *testing.T
+	src     *memory
+	store   *bolt.Store
+	inlet   store.Inlet
+	rules   *rule.Set
+	limits  decode.Limits
+	maxAge  time.Duration
+	outputs []ingest.Output
+}
+
+func newWorld(t *testing.T, rules string) *world {
+	t.Helper()
+	s, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), bolt.Options{Retention: 35 * 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return &world{
+		t: t, src: &memory{wake: make(chan struct{}, 1)}, store: s, inlet: s, rules: load(t, rules),
+		outputs: []ingest.Output{{Name: "out"}},
+	}
+}
+
+func load(t *testing.T, text string) *rule.Set {
+	t.Helper()
+	set, diags := rule.Load([]rule.Root{{FS: fstest.MapFS{"r.yaml": {Data: []byte(text)}}, Path: "rules"}}, rule.Options{})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	return set
+}
+
+func (w *world) ingest(once bool) *ingest.Ingest {
+	return &ingest.Ingest{
+		Sources: []ingest.Source{{Name: "mem", Source: w.src, MaxAge: w.maxAge}},
+		Store:   w.inlet, Rules: func() *rule.Set { return w.rules },
+		Routes: ingest.Routes{Outputs: w.outputs}, Limits: w.limits, Workers: 2, Once: once,
+		Now: func() time.Time { return time.Date(2026, 8, 2, 9, 0, 0, 0, time.UTC) },
+	}
+}
+
+func (w *world) run() ingest.Summary {
+	w.t.Helper()
+	sum, err := w.ingest(true).Run(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return sum
+}
+
+// daemon runs the loop until the condition holds.
+func (w *world) daemon(until func() bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer cancel()
+	w.src.each = func() {
+		if until() {
+			cancel()
+		}
+	}
+	if _, err := w.ingest(false).Run(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	if !until() {
+		w.t.Fatal("what the test waited for never came")
+	}
+	w.src.each = nil
+}
+
+// queued returns the ids of the events whose alerts wait for the output.
+func (w *world) queued() []string { return w.fromQueue(relatedEvent) }
+
+func (w *world) queuedRules() []string {
+	return w.fromQueue(func(a store.Queued) string { return a.RuleID })
+}
+
+func (w *world) fromQueue(what func(store.Queued) string) []string {
+	w.t.Helper()
+	q, err := w.store.Next("out", 0, 1000, 1<<30)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var ids []string
+	for _, a := range q {
+		ids = append(ids, what(a))
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func relatedEvent(a store.Queued) string {
+	var f struct {
+		Info struct {
+			Related []struct{ UID string } `json:"related_events"`
+		} `json:"finding_info"`
+	}
+	if err := json.Unmarshal(a.JSON, &f); err != nil {
+		return err.Error()
+	}
+	return f.Info.Related[0].UID
+}
+
+func (w *world) dead() []store.DeadLetter {
+	w.t.Helper()
+	dead, err := w.store.DeadLetters()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	slices.SortStableFunc(dead, func(a, b store.DeadLetter) int { return cmp.Compare(a.Record, b.Record) })
+	return dead
+}
+
+// memory is a source whose objects are in memory.
+type memory struct {
+	mu      sync.Mutex
+	objects map[string][]byte
+	fails   map[string]error
+	cuts    map[string]cutOff
+	growing bool
+	scanned int
+	wake    chan struct{}
+	each    func()
+}
+
+type cutOff struct {
+	at  int
+	err error
+}
+
+func (m *memory) put(name string, data []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.objects == nil {
+		m.objects, m.fails, m.cuts = map[string][]byte{}, map[string]error{}, map[string]cutOff{}
+	}
+	m.objects[name] = data
+}
+
+func (m *memory) fail(name string, err error)        { m.fails[name] = err }
+func (m *memory) cut(name string, at int, err error) { m.cuts[name] = cutOff{at, err} }
+func (m *memory) scans() int                         { m.mu.Lock(); defer m.mu.Unlock(); return m.scanned }
+
+func (m *memory) Scan(ctx context.Context, ledger source.Ledger, yield func(source.Object) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.scanned++
+	for _, name := range slices.Sorted(maps.Keys(m.objects)) {
+		data := m.objects[name]
+		version := fmt.Sprint(len(data))
+		e, _, err := ledger.Entry(name)
+		if err != nil {
+			return err
+		}
+		if e.Version != version {
+			e = source.Entry{}
+		}
+		if e.Done {
+			continue
+		}
+		fail, cut := m.fails[name], m.cuts[name]
+		o := source.Object{
+			Key: name, Name: name, Size: int64(len(data)), Entry: e, Growing: m.growing,
+			Done: source.Entry{Version: version, Done: true},
+			Open: func(context.Context) (io.ReadCloser, error) {
+				if fail != nil {
+					return nil, fail
+				}
+				if cut.err != nil {
+					return io.NopCloser(io.MultiReader(bytes.NewReader(data[:cut.at]), failing{cut.err})), nil
+				}
+				return io.NopCloser(bytes.NewReader(data)), nil
+			},
+		}
+		if err := yield(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Wait lets the test look and then scans again at once.
+func (m *memory) Wait(ctx context.Context) error {
+	if m.each != nil {
+		m.each()
+	}
+	return ctx.Err()
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// fullStore refuses the first commits for lack of space.
+type fullStore struct {
+	*bolt.Store
+	failures int
+}
+
+func (f *fullStore) Commit(ctx context.Context, fn func(store.Tx) error) error {
+	if f.failures > 0 {
+		f.failures--
+		return fmt.Errorf("writing: %w", store.ErrFull)
+	}
+	return f.Store.Commit(ctx, fn)
+}
+
+type brokenStore struct {
+	*bolt.Store
+	err error
+}
+
+func (b brokenStore) Commit(context.Context, func(store.Tx) error) error { return b.err }
+
+// record is a CloudTrail record of our own making.
+func record(id string) string {
+	return `{"eventVersion":"1.11","eventID":"` + id + `","eventTime":"2026-08-01T09:00:00Z","eventSource":"kms.amazonaws.com","eventName":"DisableKey","awsRegion":"eu-west-1","sourceIPAddress":"192.0.2.7","userIdentity":{"type":"IAMUser","userName":"ada","accountId":"111122223333"},"eventType":"AwsApiCall","recipientAccountId":"111122223333"}`
+}
+
+func records(ids ...string) []byte {
+	var rs []string
+	for _, id := range ids {
+		rs = append(rs, record(id))
+	}
+	return []byte(`{"Records":[` + strings.Join(rs, ",") + `]}`)
+}
+
+func lines(ids ...string) []byte {
+	var b bytes.Buffer
+	for _, id := range ids {
+		b.WriteString(record(id) + "\n")
+	}
+	return b.Bytes()
+}
+
+func bigRecords(n int) []byte {
+	var ids []string
+	for i := range n {
+		ids = append(ids, fmt.Sprintf("big-%d-%x", i, i*i*2654435761))
+	}
+	return records(ids...)
+}
+
+func gz(data []byte) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Write(data)
+	w.Close()
+	return b.Bytes()
+}
+
+func flip(data []byte, at int) []byte {
+	data[at] ^= 0xff
+	return data
+}
