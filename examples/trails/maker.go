@@ -43,11 +43,11 @@ type maker struct {
 	out []byte // the object
 
 	// Of the record under way.
-	who      principal
-	when     time.Time
-	id       string
-	settled  bool // nothing about the outcome is left to chance
-	chosen   map[string]string // kind of thing → the one this record is about
+	who     principal
+	when    time.Time
+	id      string
+	settled bool              // nothing about the outcome is left to chance
+	chosen  map[string]string // kind of thing → the one this record is about
 }
 
 // record appends one record and returns its id.

@@ -3,6 +3,7 @@ package trails
 import (
 	"bytes"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -76,6 +77,7 @@ func (m *maker) step(s step) {
 		m.cloudTrail(s.call)
 		return
 	}
+	m.id = strings.ToUpper(m.id)
 	m.actionTrail(s.call)
 }
 
