@@ -81,4 +81,10 @@ var yamlCodes = []Code{
 		Wrong: "max_object: huge",
 		Right: "max_object: 2GiB",
 	},
+	{
+		ID: "E016", Title: "a value set from outside has no place",
+		Why:   "`--set path=value` names the value by keys and places in lists, joined by dots: `sources[0].path` or `sources.0.path`. What is missing on the way is created, but a list grows only by its next element, and text has nothing inside.",
+		Wrong: "trailship run --set sources[7].path=/var/log/trails",
+		Right: "trailship run --set sources[0].path=/var/log/trails",
+	},
 }
