@@ -26,8 +26,9 @@ var ErrDamaged = errors.New("the store is damaged")
 type Store interface {
 	Inlet
 	Outlet
-	// Maintain drops what retention no longer covers: alert ids and ledger
-	// entries. now is the wall clock. Cheap when there is nothing to do.
+	// Maintain drops what retention no longer covers: alert ids, and ledger
+	// entries that were neither written nor looked up for so long. now is the
+	// wall clock. Cheap when there is nothing to do; call it every minute or so.
 	Maintain(now time.Time) error
 	Close() error
 }
@@ -35,7 +36,8 @@ type Store interface {
 // Inlet is the side ingest writes to.
 type Inlet interface {
 	// Commit runs fn in one transaction: all of it becomes durable, or none
-	// and Commit returns an error. fn may run more than once.
+	// and Commit returns an error (fn's own as it is). fn may run more than
+	// once. It must not use the store but through its Tx.
 	Commit(ctx context.Context, fn func(Tx) error) error
 	// Ledger returns the entries of one source as they are committed.
 	Ledger(sourceName string) source.Ledger

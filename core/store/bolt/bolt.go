@@ -1,0 +1,279 @@
+// Package bolt is the embedded store: one bbolt file. Its buckets are
+//
+//	about    what the file is: its format, the last sequence number
+//	ids      a bucket per event day: event hour and 128 bits of the alert id
+//	alerts   sequence number → the alert, once however many outputs
+//	queue    a bucket per output: sequence number → size; an alert lives as
+//	         long as a queue names it
+//	dead     dead letters by id; refused: the alerts some of them stand for
+//	ledger   a bucket per source: object key → entry
+//
+// bbolt vouches for its two meta pages only, so every value carries a checksum
+// over bucket, key and value (bucket.go), and the file is inspected page by
+// page before it is mapped (inspect.go).
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/trailship/trailship/core/store"
+)
+
+// Store is a store.Store in one file. Safe for concurrent use; it starts no
+// goroutines. After the first store.ErrDamaged every call returns that error.
+type Store struct {
+	path string
+	opt  Options
+	file *os.File // bbolt's own, for the lock, the inspection and the stat
+	db   *bbolt.DB
+
+	writing sync.Mutex // one writing transaction and its bookkeeping at a time
+
+	mu      sync.Mutex
+	backlog map[string]store.Backlog
+	touched map[touch]struct{} // ledger entries that were looked up and grow old
+	swept   time.Time          // when Maintain last went through the ledger
+	broken  error              // the damage that was found
+	closed  bool
+}
+
+// Options change how a store keeps things. The zero value is good.
+type Options struct {
+	// Retention is how long alert ids live in event time and ledger entries
+	// in wall time; zero is 35 days.
+	Retention time.Duration
+	// Now is the wall clock; nil is time.Now.
+	Now func() time.Time
+	// Log hears of what is worth knowing and no error; nil is silence.
+	Log *slog.Logger
+}
+
+const defaultRetention = 35 * 24 * time.Hour
+
+// checkAtOpen is up to which size every page and value is verified at Open.
+const checkAtOpen = 256 << 20
+
+// errClosed is returned by calls after Close.
+var errClosed = errors.New("the store is closed")
+
+// Open opens the store in the file at path and creates it, and its directory,
+// when there is none. Only one process may have it open: a second one is
+// refused with an error that names the directory. It wraps store.ErrDamaged
+// when the file is not what was written, and store.ErrFull when there is no
+// room for a new one.
+func Open(path string, o Options) (s *Store, err error) {
+	if o.Retention == 0 {
+		o.Retention = defaultRetention
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s = &Store{path: path, opt: o, touched: map[touch]struct{}{}}
+	defer func() {
+		if err != nil {
+			s.Close()
+			s, err = nil, fmt.Errorf("opening the store: %w", s.explain(err))
+		}
+	}()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return s, err
+	}
+	if err := s.open(); err != nil {
+		return s, err
+	}
+	if err := s.prepare(); err != nil {
+		return s, err
+	}
+	return s, s.recount()
+}
+
+// open locks, inspects and maps the file.
+func (s *Store) open() (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer recovered(&err)
+	s.db, err = bbolt.Open(s.path, 0o600, &bbolt.Options{
+		// Between locking and mapping: another process's half-written pages
+		// are no damage, and a damaged file must not be mapped.
+		OpenFile: s.openFile,
+		PageSize: pageSize,
+		// Pages freed after a backlog drains are many; the default list
+		// would be searched for every page of every commit.
+		FreelistType: bbolt.FreelistMapType,
+		// Address space, not memory: the file grows to this size without
+		// waiting for readers to let go of the old map.
+		InitialMmapSize: 1 << 30,
+	})
+	return err
+}
+
+// openFile is what bbolt opens its file with.
+func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, flag, mode)
+	if err != nil {
+		return nil, err
+	}
+	s.file = f // closed by Close, also when the rest fails
+	if err := lock(f); err != nil {
+		return nil, err
+	}
+	return f, inspect(f, checkAtOpen)
+}
+
+// prepare creates what a new file lacks.
+func (s *Store) prepare() error {
+	return s.guard(s.db.Update, func(t *bbolt.Tx) error {
+		if about := rootBucket(t, aboutBucket); about.Bucket != nil {
+			format, err := about.get(formatKey)
+			if err != nil {
+				return err
+			}
+			return checkFormat(format)
+		}
+		for _, name := range rootBuckets {
+			if _, err := makeBucket(t, name, nil); err != nil {
+				return err
+			}
+		}
+		return rootBucket(t, aboutBucket).put(formatKey, []byte{formatVersion})
+	})
+}
+
+// Check verifies every page and value, whatever the size of the file. Commits
+// wait while it runs. Its error wraps store.ErrDamaged and names the first
+// damage.
+func (s *Store) Check() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.usable(); err != nil {
+		return err
+	}
+	return s.explain(inspect(s.file, 1<<62))
+}
+
+// Close closes the file and gives up its lock. A second Close does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	done, broken := s.closed, s.broken
+	s.closed = true
+	s.mu.Unlock()
+	if done {
+		return nil
+	}
+	// A transaction that met damage may have left bbolt's own locks held.
+	if s.db != nil && broken == nil {
+		return s.db.Close()
+	}
+	if s.file != nil {
+		s.file.Close() // closed already when bbolt refused the file
+	}
+	return nil
+}
+
+// usable says whether the store may still be used.
+func (s *Store) usable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return s.broken
+	}
+	if s.closed {
+		return errClosed
+	}
+	return nil
+}
+
+// changes are what a transaction adds to the backlogs, by output.
+type changes map[string]store.Backlog
+
+func (c changes) add(output string, alerts, bytes int64) {
+	b := c[output]
+	c[output] = store.Backlog{Alerts: b.Alerts + alerts, Bytes: b.Bytes + bytes}
+}
+
+// update runs fn in one durable transaction.
+func (s *Store) update(fn func(*bbolt.Tx, changes) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.usable(); err != nil {
+		return err
+	}
+	if err := s.present(); err != nil {
+		return err
+	}
+	c, ran := changes{}, false
+	err := s.guard(s.db.Update, func(t *bbolt.Tx) error {
+		s.db.NoFreelistSync = s.db.Stats().FreePageN > maxSyncedFree
+		err := fn(t, c)
+		ran = err == nil
+		return err
+	})
+	if err == nil {
+		s.apply(c)
+		return nil
+	}
+	// The disk refused. It may have taken the transaction nevertheless (a
+	// failed sync of the last page), so what is queued is counted again.
+	if ran && !errors.Is(err, store.ErrDamaged) {
+		err = errors.Join(err, s.recount())
+	}
+	return err
+}
+
+// maxSyncedFree is up to how many free pages their list is written with each
+// commit. With it every single page is accounted for, and inspect finds a
+// pointer that went astray; without it a drained backlog of gigabytes would
+// cost megabytes per commit.
+const maxSyncedFree = 8192
+
+// view runs fn over one consistent state.
+func (s *Store) view(fn func(*bbolt.Tx) error) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	return s.guard(s.db.View, fn)
+}
+
+// guard runs fn in a transaction of run and turns what a damaged page does to
+// bbolt (failed assertions, reads beyond the map) into errors.
+func (s *Store) guard(run func(func(*bbolt.Tx) error) error, fn func(*bbolt.Tx) error) (err error) {
+	defer func() { err = s.explain(err) }()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer recovered(&err)
+	return run(fn)
+}
+
+// callerPanic carries a panic of the function given to Commit through guard.
+type callerPanic struct{ value any }
+
+// recovered makes a panic inside bbolt an error.
+func recovered(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case *callerPanic:
+		panic(r.value)
+	default:
+		*err = fmt.Errorf("%w: a page cannot be read: %v", store.ErrDamaged, r)
+	}
+}
+
+// apply adds c to the backlogs.
+func (s *Store) apply(c changes) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for output, d := range c {
+		b := s.backlog[output]
+		s.backlog[output] = store.Backlog{Alerts: b.Alerts + d.Alerts, Bytes: b.Bytes + d.Bytes}
+	}
+}

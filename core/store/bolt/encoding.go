@@ -1,0 +1,187 @@
+package bolt
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/trailship/trailship/core/source"
+	"github.com/trailship/trailship/core/store"
+)
+
+// errShort is what a value says that ends too early. Behind a checksum it
+// means a writer and a reader that disagree.
+var errShort = errors.New("it ends too early")
+
+// appendAlert appends everything of a but its outputs: those are the queues'.
+func appendAlert(b []byte, a store.Alert) []byte {
+	b = binary.AppendUvarint(b, uint64(a.Hour))
+	b = appendTime(b, a.Time)
+	for _, s := range []string{a.ID, a.RuleID, a.Severity, a.Key} {
+		b = appendString(b, s)
+	}
+	for _, p := range [][]byte{a.JSON, a.Event, a.Raw} {
+		b = appendString(b, p)
+	}
+	return b
+}
+
+// alertSize is about what appendAlert appends.
+func alertSize(a store.Alert) int {
+	return 64 + len(a.ID) + len(a.RuleID) + len(a.Severity) + len(a.Key) + int(payload(a))
+}
+
+// payload is what an alert counts in a backlog.
+func payload(a store.Alert) int64 {
+	return int64(len(a.JSON) + len(a.Event) + len(a.Raw))
+}
+
+// parseAlert reads what appendAlert appended. The alert shares b.
+func parseAlert(b []byte) (store.Alert, error) {
+	d := decoder{b: b}
+	a := store.Alert{
+		Hour:     uint32(d.uvarint()),
+		Time:     d.time(),
+		ID:       string(d.bytes()),
+		RuleID:   string(d.bytes()),
+		Severity: string(d.bytes()),
+		Key:      string(d.bytes()),
+		JSON:     d.bytes(),
+		Event:    d.bytes(),
+		Raw:      d.bytes(),
+	}
+	return a, d.err
+}
+
+const entryDone = 1
+
+func appendEntry(b []byte, e source.Entry) []byte {
+	flags := uint64(0)
+	if e.Done {
+		flags |= entryDone
+	}
+	b = binary.AppendUvarint(b, flags)
+	b = binary.AppendVarint(b, e.Offset)
+	b = binary.AppendVarint(b, e.Records)
+	b = appendTime(b, e.Seen)
+	return appendString(b, e.Version)
+}
+
+func parseEntry(b []byte) (source.Entry, error) {
+	d := decoder{b: b}
+	e := source.Entry{
+		Done:    d.uvarint()&entryDone != 0,
+		Offset:  d.varint(),
+		Records: d.varint(),
+		Seen:    d.time(),
+		Version: string(d.bytes()),
+	}
+	return e, d.err
+}
+
+func appendString[T string | []byte](b []byte, s T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// appendTime keeps any time to the nanosecond, not its zone.
+func appendTime(b []byte, t time.Time) []byte {
+	return binary.AppendUvarint(binary.AppendVarint(b, t.Unix()), uint64(t.Nanosecond()))
+}
+
+// decoder reads values one after the other; after the first that is not whole
+// it only returns zeros.
+type decoder struct {
+	b   []byte
+	err error
+}
+
+func (d *decoder) skip(n int) {
+	if n <= 0 || d.err != nil {
+		d.b, d.err = nil, errShort
+		return
+	}
+	d.b = d.b[n:]
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	d.skip(n)
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.b)
+	d.skip(n)
+	return v
+}
+
+func (d *decoder) time() time.Time {
+	sec, nsec := d.varint(), d.uvarint()
+	return time.Unix(sec, int64(nsec)).UTC()
+}
+
+// bytes returns nil for an empty value.
+func (d *decoder) bytes() []byte {
+	n := d.uvarint()
+	if d.err != nil || n > uint64(len(d.b)) {
+		d.err = errShort
+		return nil
+	}
+	if n == 0 {
+		return nil
+	}
+	v := d.b[:n:n]
+	d.b = d.b[n:]
+	return v
+}
+
+// idKey is where an alert id is filed: the hour and 128 bits of the hash the
+// id spells in base32. Any other id is hashed to as many.
+func idKey(hour uint32, id string) [20]byte {
+	var key [20]byte
+	binary.BigEndian.PutUint32(key[:], hour)
+	if !base32Bits(key[4:], id) {
+		sum := sha256.Sum256([]byte(id))
+		copy(key[4:], sum[:])
+	}
+	return key
+}
+
+// base32Bits fills dst with the first bits of 26 base32 letters; it returns
+// false when id is none such.
+func base32Bits(dst []byte, id string) bool {
+	if len(id) != 26 {
+		return false
+	}
+	var bits uint64
+	have, out := 0, 0
+	for _, c := range []byte(id) {
+		var five uint64
+		switch {
+		case c >= 'a' && c <= 'z':
+			five = uint64(c - 'a')
+		case c >= '2' && c <= '7':
+			five = uint64(c-'2') + 26
+		default:
+			return false
+		}
+		bits, have = bits<<5|five, have+5
+		if have >= 8 && out < len(dst) {
+			have -= 8
+			dst[out] = byte(bits >> have)
+			out++
+		}
+	}
+	return true
+}
+
+// dayKey is the name of the bucket of an hour's day.
+func dayKey(hour uint32) []byte {
+	return binary.BigEndian.AppendUint32(nil, hour/24)
+}
+
+// seqKeyOf is the key of an alert's sequence number.
+func seqKeyOf(seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(nil, seq)
+}

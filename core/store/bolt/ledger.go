@@ -1,0 +1,54 @@
+package bolt
+
+import (
+	"go.etcd.io/bbolt"
+
+	"github.com/trailship/trailship/core/source"
+)
+
+// Ledger implements store.Inlet.
+func (s *Store) Ledger(sourceName string) source.Ledger {
+	return ledger{s, sourceName}
+}
+
+// ledger is the ledger of one source.
+type ledger struct {
+	s      *Store
+	source string
+}
+
+// touch names a ledger entry that was looked up.
+type touch struct{ source, key string }
+
+// maxTouched bounds the memory of what was looked up; what does not fit is
+// looked up again by the next scan.
+const maxTouched = 1 << 16
+
+// Entry implements source.Ledger. Looking an entry up keeps it from growing
+// too old: the object is still there.
+func (l ledger) Entry(key string) (e source.Entry, ok bool, err error) {
+	err = l.s.view(func(t *bbolt.Tx) error {
+		b := rootBucket(t, ledgerBucket).sub([]byte(l.source))
+		value, err := b.get([]byte(key))
+		if err != nil || value == nil || key == string(markKey) {
+			return err
+		}
+		ok = true
+		if e, err = parseEntry(value); err != nil {
+			return damage(b.path, []byte(key), err.Error())
+		}
+		return nil
+	})
+	if ok && l.s.opt.Now().Sub(e.Seen) > l.s.opt.Retention/2 {
+		l.s.touch(touch{l.source, key})
+	}
+	return e, ok, err
+}
+
+func (s *Store) touch(k touch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.touched) < maxTouched {
+		s.touched[k] = struct{}{}
+	}
+}
