@@ -1,0 +1,56 @@
+package rule
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The forms of a rule, as they stand in an alert's id.
+const (
+	formPlain = "plain"
+	formDedup = "dedup"
+)
+
+// alertID is the identity of an alert: a function of the rule's id, of what
+// happened and of event time, never of arrival or of the rule's text.
+//
+// It is the first 26 characters of the lower-case, unpadded base32 (RFC 4648)
+// of the SHA-256 of the parts "v1", form, rule id, parts…, each written as the
+// length of its UTF-8 text in bytes, 8 bytes big-endian, and then the text.
+func alertID(form, ruleID string, parts ...string) string {
+	h := sha256.New()
+	write := func(part string) {
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		h.Write(size[:])
+		h.Write([]byte(part))
+	}
+	write("v1")
+	write(form)
+	write(ruleID)
+	for _, part := range parts {
+		write(part)
+	}
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil)))[:26]
+}
+
+// bucket is the number of the aligned span of event time that t lies in.
+func bucket(t time.Time, every time.Duration) int64 {
+	ms, span := t.UnixMilli(), every.Milliseconds()
+	n := ms / span
+	if ms%span < 0 {
+		n--
+	}
+	return n
+}
+
+func bucketText(n int64) string { return strconv.FormatInt(n, 10) }
+
+// hourOf is the hour since 1970 an alert is kept under; earlier times are hour 0.
+func hourOf(t time.Time) uint32 {
+	return uint32(max(0, t.Unix()/3600))
+}

@@ -1,0 +1,207 @@
+package rule
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/trailship/trailship/core/event"
+)
+
+// Matcher matches events against a set. It belongs to one goroutine.
+type Matcher struct {
+	set     *Set
+	vm      vm.VM
+	matches []Match
+	picked  []int // indexes of the rules an event may match
+	loaded  event.Parts
+}
+
+// NewMatcher makes a Matcher for one goroutine.
+func (s *Set) NewMatcher() *Matcher {
+	return &Matcher{set: s, vm: vm.VM{MemoryBudget: memoryBudget}}
+}
+
+// Match is one event that one rule matched.
+type Match struct {
+	Rule    *Rule
+	ID      string // of the alert
+	Hour    uint32 // since 1970: of the event, or of the start of its dedup bucket
+	Key     string // the dedup key; several values as a JSON list; "" without dedup
+	Message string
+	Fields  []event.Field
+}
+
+// Match returns the rules the event matches, in the order of their ids. The
+// slice is good until the next call. A rule whose evaluation fails does not
+// match; the failure is counted and stops nothing else. The event is changed
+// only by loading its open parts.
+func (m *Matcher) Match(ev *event.Event) []Match {
+	m.matches, m.loaded = m.matches[:0], 0
+	m.picked = m.set.index.candidates(m.picked[:0], ev)
+	for _, i := range m.picked {
+		m.try(m.set.Rules[i], ev)
+	}
+	return m.matches
+}
+
+// try matches one rule. A panic is one more failed evaluation.
+func (m *Matcher) try(r *Rule, ev *event.Event) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.failed(r, fmt.Errorf("panic: %v", p))
+		}
+	}()
+	if r.formats != nil && !r.formats[ev.Format] || !m.holds(r, ev) || m.excepted(r, ev) != nil {
+		return
+	}
+	m.matches = append(m.matches, m.match(r, ev))
+}
+
+func (m *Matcher) failed(r *Rule, err error) {
+	r.evalErrors.Add(1)
+	if m.set.options.EvalError != nil {
+		m.set.options.EvalError(r, err)
+	}
+}
+
+// holds reports that every condition of the rule is true.
+func (m *Matcher) holds(r *Rule, ev *event.Event) bool {
+	for _, c := range r.conditions {
+		v, err := m.run(c, ev)
+		if err != nil {
+			m.failed(r, err)
+			return false
+		}
+		if v != true {
+			return false
+		}
+	}
+	return true
+}
+
+// run evaluates an expression, loading the open parts it reads.
+func (m *Matcher) run(e *expression, ev *event.Event) (any, error) {
+	if need := e.parts &^ m.loaded; need != 0 {
+		if err := ev.Load(need); err != nil {
+			return nil, fmt.Errorf("reading the record: %w", err)
+		}
+		m.loaded |= need
+	}
+	return m.vm.Run(e.program, ev)
+}
+
+// value is run for what an alert is made of: what fails is nil and counted,
+// and the alert goes out without it.
+func (m *Matcher) value(r *Rule, e *expression, ev *event.Event) any {
+	v, err := m.run(e, ev)
+	if err != nil {
+		m.failed(r, err)
+		return nil
+	}
+	return v
+}
+
+// excepted is the first exception of the rule that the event meets, nil for
+// none. An exception that fails is not met: the alert goes out.
+func (m *Matcher) excepted(r *Rule, ev *event.Event) *Exception {
+	for i := range r.Exceptions {
+		e := &r.Exceptions[i]
+		if !e.Until.IsZero() && !ev.Time.Before(e.Until) {
+			continue
+		}
+		if m.meets(r, e, ev) {
+			return e
+		}
+	}
+	return nil
+}
+
+func (m *Matcher) meets(r *Rule, e *Exception, ev *event.Event) bool {
+	for _, t := range e.tests {
+		v := m.value(r, t.value, ev)
+		if t.accept != nil && !t.accept.accepts(v) || t.accept == nil && v != true {
+			return false
+		}
+	}
+	return true
+}
+
+// match makes the alert of a rule that held.
+func (m *Matcher) match(r *Rule, ev *event.Event) Match {
+	out := Match{Rule: r, Message: r.Title}
+	if r.Dedup == nil || !m.deduplicate(&out, ev) {
+		out.ID = alertID(formPlain, r.ID, ev.Provider, ev.Account, ev.ID)
+		out.Hour = hourOf(ev.Time)
+	}
+	if r.message != nil {
+		out.Message = r.message.render(func(e *expression) any { return m.value(r, e, ev) })
+	}
+	for _, f := range r.fields {
+		out.Fields = append(out.Fields, event.Field{Name: f.name, Value: fieldValue(m.value(r, f.value, ev))})
+	}
+	return out
+}
+
+// fieldValue is a value as JSON can hold it.
+func fieldValue(v any) any {
+	switch v := v.(type) {
+	case nil, string, bool, int, int64, float64, map[string]any, []any, []string:
+		return v
+	case time.Time:
+		return v.UTC().Format(time.RFC3339Nano)
+	case fmt.Stringer:
+		return v.String()
+	}
+	plain, err := plainValue(v)
+	if err != nil {
+		return display(v)
+	}
+	return plain
+}
+
+// deduplicate gives the match the id of its key and span of time; false when
+// every value of the key is empty.
+func (m *Matcher) deduplicate(out *Match, ev *event.Event) bool {
+	r := out.Rule
+	values := make([]string, len(r.keyParts))
+	for i, e := range r.keyParts {
+		values[i] = display(m.value(r, e, ev))
+	}
+	if !slices.ContainsFunc(values, func(v string) bool { return v != "" }) {
+		r.emptyKeys.Add(1)
+		if m.set.options.EmptyKey != nil {
+			m.set.options.EmptyKey(r)
+		}
+		return false
+	}
+	n := bucket(ev.Time, r.Dedup.Every)
+	parts := append([]string{ev.Provider, ev.Account}, values...)
+	out.ID = alertID(formDedup, r.ID, append(parts, bucketText(n))...)
+	out.Hour = hourOf(time.UnixMilli(n * r.Dedup.Every.Milliseconds()))
+	out.Key = keyText(values)
+	return true
+}
+
+// keyText is a key for people: one value as it is, several as a JSON list.
+func keyText(values []string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	b, _ := appendJSON(nil, values, maxText)
+	return string(b)
+}
+
+// Finding is the alert with everything the rule and the match know. The caller
+// adds Source, Object, Record, Created and Backfill.
+func (m Match) Finding() event.Finding {
+	r := m.Rule
+	return event.Finding{
+		ID: m.ID, Message: m.Message, Severity: r.Severity, Title: r.Title, Description: r.Description,
+		RuleID: r.ID, RuleVersion: r.PackVersion, Owner: r.Owner, Runbook: r.Runbook, Pack: r.Pack,
+		Tags: r.Tags, Mitre: r.Mitre, References: r.References, FalsePositives: r.FalsePositives,
+		Meta: r.Meta, Fields: m.Fields,
+	}
+}

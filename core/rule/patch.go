@@ -1,0 +1,394 @@
+package rule
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/trailship/trailship/core/event"
+)
+
+// patcher makes a typed tree safe to run on any record: members of untyped
+// values and comparisons with them cannot fail, text and ranges are bounded,
+// lists become sets and network tables.
+type patcher struct {
+	c        *compiler
+	lists    map[ast.Node]*list // which list a constant came from
+	inlined  map[ast.Node]bool  // nodes that came from a macro
+	problems []problem
+	lints    []problem
+}
+
+func (p *patcher) fail(n ast.Node, code, format string, args ...any) {
+	p.problems = append(p.problems, problem{n.Location().From, code, fmt.Sprintf(format, args...)})
+}
+
+func (p *patcher) lint(n ast.Node, code, format string, args ...any) {
+	if !p.inlined[n] { // a macro was told where it stands
+		p.lints = append(p.lints, problem{n.Location().From, code, fmt.Sprintf(format, args...)})
+	}
+}
+
+// patch works on a checked tree in place.
+func (p *patcher) patch(root *ast.Node) {
+	ast.Walk(root, visit(p.node))
+	p.boundLoops(root)
+}
+
+// node is called from the leaves up: what is below it is patched already, and
+// still has the type it had.
+func (p *patcher) node(n *ast.Node) {
+	switch x := (*n).(type) {
+	case *ast.MemberNode:
+		p.member(n, x)
+	case *ast.UnaryNode:
+		if x.Operator == "not" || x.Operator == "!" {
+			p.operand(&x.Node, x.Operator)
+		}
+	case *ast.BinaryNode:
+		p.binary(n, x)
+	case *ast.ConditionalNode:
+		p.operand(&x.Cond, "?")
+	case *ast.BuiltinNode:
+		p.builtin(n, x)
+	case *ast.CallNode:
+		p.call(x)
+	}
+}
+
+// replaceWith puts a call of a hidden function in the place of n; the type n
+// had is kept for the patches further up.
+func replaceWith(n *ast.Node, name string, args ...ast.Node) {
+	old := *n
+	call := &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: args}
+	call.Callee.SetLocation(old.Location())
+	nature := *old.Nature()
+	ast.Patch(n, call)
+	call.SetNature(nature)
+}
+
+func untyped(n ast.Node) bool {
+	_, isNil := n.(*ast.NilNode)
+	return !isNil && dynamic(n.Type())
+}
+
+func (p *patcher) member(n *ast.Node, m *ast.MemberNode) {
+	if m.Method || !untyped(m.Node) {
+		return
+	}
+	if id, ok := m.Node.(*ast.IdentifierNode); ok && p.c.config.Functions[id.Value] != nil {
+		return
+	}
+	replaceWith(n, "@at", m.Node, m.Property)
+}
+
+// operand makes a value of unknown type that stands where true or false is
+// wanted a comparison, and says so.
+func (p *patcher) operand(n *ast.Node, operator string) {
+	if !untyped(*n) {
+		return
+	}
+	x := sourceOf(*n)
+	p.lint(*n, "W201", "%s may be anything, and %q wants true or false: write %s == true", x, operator, x)
+	p.truth(n)
+}
+
+// truth is n == true for an n of unknown type.
+func (p *patcher) truth(n *ast.Node) {
+	if !untyped(*n) {
+		return
+	}
+	eq := &ast.BinaryNode{Operator: "==", Left: *n, Right: &ast.BoolNode{Value: true}}
+	eq.Right.SetLocation((*n).Location())
+	ast.Patch(n, eq)
+	eq.SetType(reflect.TypeFor[bool]())
+}
+
+func (p *patcher) binary(n *ast.Node, b *ast.BinaryNode) {
+	open := untyped(b.Left) || untyped(b.Right)
+	switch b.Operator {
+	case "and", "&&", "or", "||":
+		p.operand(&b.Left, b.Operator)
+		p.operand(&b.Right, b.Operator)
+	case "<", "<=", ">", ">=":
+		if open {
+			replaceWith(n, "@"+b.Operator, b.Left, b.Right)
+		}
+	case "+":
+		if open || b.Left.Type().Kind() == reflect.String {
+			replaceWith(n, "@+", b.Left, b.Right)
+		}
+	case "..":
+		p.span(n, b)
+	case "in":
+		p.in(n, b)
+	case "matches":
+		p.matches(b)
+	}
+}
+
+func (p *patcher) span(n *ast.Node, b *ast.BinaryNode) {
+	from, ok1 := b.Left.(*ast.IntegerNode)
+	to, ok2 := b.Right.(*ast.IntegerNode)
+	switch {
+	case !ok1 || !ok2:
+		replaceWith(n, "@..", b.Left, b.Right)
+	case to.Value-from.Value >= maxRange:
+		p.fail(b, "E208", "a range may have %d elements at most", maxRange)
+	}
+}
+
+// in turns `x in lists.NAME` into a look-up.
+func (p *patcher) in(n *ast.Node, b *ast.BinaryNode) {
+	c, ok := b.Right.(*ast.ConstantNode)
+	if !ok || p.lists[c] == nil {
+		return
+	}
+	set := &ast.ConstantNode{Value: p.lists[c].set()}
+	set.SetLocation(c.Location())
+	set.SetType(reflect.TypeFor[map[string]struct{}]())
+	b.Right = set
+	if untyped(b.Left) {
+		replaceWith(n, "@in", b.Left, set)
+	}
+}
+
+func (p *patcher) matches(b *ast.BinaryNode) {
+	if _, constant := b.Right.(*ast.StringNode); !constant {
+		p.lint(b.Right, "W203", "this pattern is compiled again for every event: write it as a constant")
+	}
+}
+
+// The builtins by what their first argument is, for arguments that are nil.
+var (
+	textBuiltins = []string{"lower", "upper", "trim", "trimPrefix", "trimSuffix", "split", "splitAfter", "indexOf", "lastIndexOf", "hasPrefix", "hasSuffix", "replace", "len"}
+	listBuiltins = []string{"all", "none", "any", "one", "filter", "map", "find", "findIndex", "findLast", "findLastIndex", "count", "sum", "groupBy", "sortBy",
+		"first", "last", "take", "join", "sort", "uniq", "reverse", "flatten", "concat", "mean", "median"}
+	mapBuiltins = []string{"keys", "values", "toPairs"}
+	// predicates want a function that answers true or false.
+	predicates = []string{"all", "none", "any", "one", "filter", "find", "findIndex", "findLast", "findLastIndex", "count"}
+)
+
+func (p *patcher) builtin(n *ast.Node, b *ast.BuiltinNode) {
+	switch {
+	case len(b.Arguments) == 0:
+		return
+	case slices.Contains(textBuiltins, b.Name):
+		orEmpty(&b.Arguments[0], "@text")
+	case slices.Contains(listBuiltins, b.Name):
+		orEmpty(&b.Arguments[0], "@items")
+	case slices.Contains(mapBuiltins, b.Name):
+		orEmpty(&b.Arguments[0], "@map")
+	}
+	if slices.Contains(predicates, b.Name) && len(b.Arguments) > 1 {
+		if f, ok := b.Arguments[1].(*ast.PredicateNode); ok {
+			p.operand(&f.Node, b.Name)
+		}
+	}
+	if b.Name == "timezone" {
+		p.timezone(b.Arguments[0])
+	}
+	if hidden["@"+b.Name] != nil {
+		replaceWith(n, "@"+b.Name, b.Arguments...)
+	}
+}
+
+func orEmpty(n *ast.Node, name string) {
+	if untyped(*n) {
+		replaceWith(n, name, *n)
+	}
+}
+
+// boundLoops finds loops inside loops inside loops. Every round of their
+// innermost body then costs memory budget, so that they end: expr itself
+// counts no steps.
+func (p *patcher) boundLoops(root *ast.Node) {
+	height := map[*ast.BuiltinNode]int{}
+	ast.Walk(root, visit(func(n *ast.Node) {
+		b, ok := (*n).(*ast.BuiltinNode)
+		if !ok || loopBody(b) == nil {
+			return
+		}
+		inner := loopsIn(loopBody(b).Node)
+		for _, i := range inner {
+			height[b] = max(height[b], height[i]+1)
+		}
+		if height[b] != 2 {
+			return
+		}
+		p.lint(b, "W202", "three loops inside each other are slow on a large event, and given up after %d rounds", memoryBudget)
+		for _, i := range inner {
+			if height[i] == 0 {
+				costly(loopBody(i))
+			}
+		}
+	}))
+}
+
+// loopBody is the function a builtin calls for each element, nil for none.
+func loopBody(b *ast.BuiltinNode) *ast.PredicateNode {
+	if len(b.Arguments) < 2 {
+		return nil
+	}
+	body, _ := b.Arguments[1].(*ast.PredicateNode)
+	return body
+}
+
+func loopsIn(n ast.Node) (loops []*ast.BuiltinNode) {
+	ast.Walk(&n, visit(func(n *ast.Node) {
+		if b, ok := (*n).(*ast.BuiltinNode); ok && loopBody(b) != nil {
+			loops = append(loops, b)
+		}
+	}))
+	return loops
+}
+
+// costly makes a body `[body][0]`: the list of one is what the budget counts.
+func costly(body *ast.PredicateNode) {
+	at := body.Location()
+	index := &ast.IntegerNode{}
+	index.SetLocation(at)
+	one := &ast.ArrayNode{Nodes: []ast.Node{body.Node}}
+	one.SetLocation(at)
+	body.Node = &ast.MemberNode{Node: one, Property: index}
+	body.Node.SetLocation(at)
+}
+
+// call readies the constant arguments of our own functions.
+func (p *patcher) call(c *ast.CallNode) {
+	id, ok := c.Callee.(*ast.IdentifierNode)
+	if !ok {
+		return
+	}
+	switch id.Value {
+	case "cidr":
+		for i := range c.Arguments {
+			if i > 0 {
+				p.network(&c.Arguments[i])
+			}
+		}
+	case "glob":
+		for _, a := range c.Arguments[1:] {
+			if s, ok := a.(*ast.StringNode); ok && len(s.Value) > maxPattern {
+				p.fail(s, "E209", "a glob pattern may have %d bytes at most", maxPattern)
+			}
+		}
+	case "hours", "weekday":
+		p.timezone(c.Arguments[1])
+	}
+}
+
+// timezone checks a zone that is written out.
+func (p *patcher) timezone(n ast.Node) {
+	s, ok := n.(*ast.StringNode)
+	if !ok {
+		return
+	}
+	if _, err := location(s.Value); err != nil {
+		p.fail(s, "E209", "%v", err)
+	}
+}
+
+// network turns a list, an array of text or a text into a table.
+func (p *patcher) network(n *ast.Node) {
+	var texts []ast.Node
+	switch x := (*n).(type) {
+	case *ast.ConstantNode:
+		if l := p.lists[x]; l != nil {
+			*n = tableNode(x, l.table(p.c))
+		}
+		return
+	case *ast.StringNode:
+		texts = []ast.Node{x}
+	case *ast.ArrayNode:
+		texts = x.Nodes
+	}
+	table := &networks{}
+	for _, t := range texts {
+		s, ok := t.(*ast.StringNode)
+		if !ok {
+			return // known only with the event
+		}
+		prefix, err := parseNetwork(s.Value)
+		if err != nil {
+			p.fail(s, "E209", "%q is not a network such as 10.0.0.0/8, nor an address", s.Value)
+			continue
+		}
+		table.table.Insert(prefix)
+	}
+	if len(texts) > 0 {
+		*n = tableNode(*n, table)
+	}
+}
+
+func tableNode(old ast.Node, table *networks) ast.Node {
+	c := &ast.ConstantNode{Value: table}
+	c.SetLocation(old.Location())
+	c.SetType(reflect.TypeFor[*networks]())
+	return c
+}
+
+// sourceOf prints a node for a message, hidden calls as they were written.
+func sourceOf(n ast.Node) string {
+	switch x := n.(type) {
+	case *ast.CallNode:
+		if id, ok := x.Callee.(*ast.IdentifierNode); ok && id.Value == "@at" {
+			base := sourceOf(x.Arguments[0])
+			if s, ok := x.Arguments[1].(*ast.StringNode); ok && identifier.MatchString(s.Value) {
+				return base + "." + s.Value
+			}
+			return base + "[" + x.Arguments[1].String() + "]"
+		}
+	case *ast.ChainNode:
+		return sourceOf(x.Node)
+	}
+	return n.String()
+}
+
+// openParts says which open parts of the event an expression reads. It is
+// asked before the patches, while member chains are still whole.
+func openParts(root ast.Node) event.Parts {
+	var parts event.Parts
+	whole := map[string]int{} // how often an object of api is used other than by a member
+	ast.Walk(&root, visit(func(n *ast.Node) {
+		switch x := (*n).(type) {
+		case *ast.IdentifierNode:
+			whole[x.Value]++
+		case *ast.MemberNode:
+			whole[chain(x.Node)]--
+			whole[chain(x)]++
+		}
+	}))
+	for path, p := range partsOf {
+		if whole[path] > 0 {
+			parts |= p
+		}
+	}
+	return parts
+}
+
+// partsOf is what reading a name, and for api's objects the whole of it, needs.
+var partsOf = map[string]event.Parts{
+	"request": event.PartRequest, "response": event.PartResponse,
+	"raw": event.PartRaw, "unmapped": event.PartUnmapped,
+	"api": event.PartRequest | event.PartResponse, "api.request": event.PartRequest, "api.response": event.PartResponse,
+	"api.request.data": event.PartRequest, "api.response.data": event.PartResponse,
+}
+
+// chain is `a.b.c` for a node that is nothing else, and "" for any other.
+func chain(n ast.Node) string {
+	switch x := n.(type) {
+	case *ast.ChainNode:
+		return chain(x.Node)
+	case *ast.IdentifierNode:
+		return x.Value
+	case *ast.MemberNode:
+		name, ok := x.Property.(*ast.StringNode)
+		if base := chain(x.Node); ok && base != "" {
+			return base + "." + name.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,152 @@
+// Package rule turns YAML rule files into a set of compiled rules and matches
+// events against it.
+//
+// [Load] reads trees of files (load.go), merges defaults and overrides
+// (merge.go, overrides.go) and compiles every expression: names are resolved
+// (names.go), types checked (compile.go), and the tree made safe to run on any
+// record (patch.go, bounded.go). The result is a [Set], which never changes;
+// each goroutine matches with its own [Matcher] (match.go). Every mistake of
+// every file is a diagnostic at its place; a set is made of all files or not
+// at all.
+//
+// The language is described in docs/rules.md.
+package rule
+
+import (
+	"io/fs"
+	"sync/atomic"
+	"time"
+
+	"github.com/trailship/trailship/core/event"
+)
+
+// Root is one tree of rule files.
+type Root struct {
+	FS   fs.FS
+	Path string // put before the names of files in messages; "" for none
+	Pack string // the pack of files that no pack.yaml stands above
+}
+
+// Options say what rules may refer to, and who is told of what.
+type Options struct {
+	// Outputs are the names rules may use; nil checks none.
+	Outputs []string
+	// Normalize makes an event of a raw record, for the tests of rules.
+	Normalize func(raw []byte) (*event.Event, error)
+	// EvalError is called when an expression of a rule fails on an event, from
+	// the goroutine of the Matcher; nil is nobody. The rule counts it either way.
+	EvalError func(r *Rule, err error)
+	// EmptyKey is called when every key value of a dedup is empty; nil is nobody.
+	EmptyKey func(r *Rule)
+}
+
+// Set is a set of compiled rules. It never changes, and goroutines share it.
+type Set struct {
+	Rules []*Rule // sorted by ID; disabled ones included
+	Packs []Pack  // sorted by name
+	Files []File  // every file that was read, sorted by name
+
+	options Options
+	byID    map[string]*Rule
+	index   index
+}
+
+// File is one file that went into a Set.
+type File struct {
+	Name   string
+	Sha256 [32]byte
+}
+
+// Pack is what a pack.yaml says.
+type Pack struct {
+	Name, Version, Description string
+	Requires                   []string // names of packs that must be loaded too
+	File                       string
+}
+
+// Rule returns the rule with this id, nil when there is none.
+func (s *Set) Rule(id string) *Rule { return s.byID[id] }
+
+// Errors is how often an expression of any rule failed since the set was loaded.
+func (s *Set) Errors() (n uint64) {
+	for _, r := range s.Rules {
+		n += r.EvalErrors()
+	}
+	return n
+}
+
+// Rule is one rule as it stands after defaults and overrides. Everything in it
+// is only read.
+type Rule struct {
+	ID             string
+	Title          string
+	Severity       string // info low medium high critical
+	Description    string
+	Owner          string
+	Runbook        string
+	Status         string // experimental test stable deprecated
+	Tags           []string
+	References     []string
+	FalsePositives []string
+	Mitre          []string
+	Meta           map[string]any
+	Enabled        bool     // false: checked and listed, never run
+	Shadow         bool     // matches are counted, but reach no output
+	Sources        []string // formats, or globs of them; none is every format
+	Outputs        []string // instead of the routes
+	Condition      string   // as written
+	Exceptions     []Exception
+	Dedup          *Dedup
+	Pack           string
+	PackVersion    string
+	File           string
+	Line           int
+
+	keys       []Key // for Effective
+	formats    map[string]bool
+	conditions []*expression // all must hold; those that need no open part first
+	keyParts   []*expression // of dedup
+	message    *template
+	fields     []field
+	tests      []testDoc
+	anchors    anchors
+	texts      []sourceText // for Explain
+	scope      *scope
+
+	evalErrors atomic.Uint64
+	emptyKeys  atomic.Uint64
+}
+
+// Exception is one way out of a rule: an event that meets it is dropped.
+type Exception struct {
+	Name, Reason string
+	Until        time.Time // compared with the event's time; zero is for ever
+
+	tests []exceptionTest // all must hold
+}
+
+// Dedup lets a rule raise one alert for each key and aligned span of event time.
+type Dedup struct {
+	By    []string
+	Every time.Duration
+}
+
+// Key is one key of a rule with where it comes from.
+type Key struct {
+	Name    string
+	Value   any      // as JSON holds it
+	Origins []string // file:line of the rule, of defaults, of overrides
+}
+
+// EvalErrors is how often an expression of the rule failed since it was loaded.
+func (r *Rule) EvalErrors() uint64 { return r.evalErrors.Load() }
+
+// EmptyKeys is how often every key value of the rule's dedup was empty.
+func (r *Rule) EmptyKeys() uint64 { return r.emptyKeys.Load() }
+
+// Effective is the rule after defaults and overrides, key by key in the order
+// of the reference, each with its origins.
+func (r *Rule) Effective() []Key { return r.keys }
+
+// Tests is the number of tests the rule brings.
+func (r *Rule) Tests() int { return len(r.tests) }
