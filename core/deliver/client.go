@@ -1,0 +1,318 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/trailship/trailship/plugins/sdk"
+	pb "github.com/trailship/trailship/plugins/sdk/outputpb"
+)
+
+const (
+	// startTimeout is how long a program may take until its handshake line.
+	startTimeout = 10 * time.Second
+	// exitGrace is how long a drained plugin may take to exit by itself.
+	exitGrace = time.Second
+	// maxAnswer bounds what a plugin may send back in one message.
+	maxAnswer = 4 << 20
+	// maxReason bounds an error's text: it is kept with the dead letters.
+	maxReason = 1 << 10
+)
+
+// client is one running plugin process. It is an sdk.Output.
+type client struct {
+	proc    *process
+	session *plugin.Client
+	rpc     pb.OutputClient
+	about   *pb.DescribeResponse
+	tempDir string // to remove at the end, or ""
+
+	batches atomic.Int64
+	pause   atomic.Int64 // the last throttle_ms
+}
+
+// start runs an output's program up to its description. Nothing is left
+// running when it fails or ctx ends before.
+func start(ctx context.Context, o Output, log *slog.Logger) (*client, error) {
+	if err := o.trust(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c := &client{}
+	stateDir := o.StateDir
+	if stateDir == "" {
+		dir, err := os.MkdirTemp(o.RunDir, "state-")
+		if err != nil {
+			return nil, fmt.Errorf("making the plugin's folder: %w", err)
+		}
+		stateDir, c.tempDir = dir, dir
+	}
+	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the plugin's folder: %w", err)
+	}
+	c.proc = newProcess(o, stateDir, log)
+	c.session = plugin.NewClient(c.config(o, log))
+	if err := c.connect(ctx); err != nil {
+		c.close(canceled())
+		return nil, err
+	}
+	return c, nil
+}
+
+func newProcess(o Output, stateDir string, log *slog.Logger) *process {
+	cmd := exec.Command(o.Program[0], o.Program[1:]...)
+	cmd.Dir = stateDir
+	cmd.Env = append(cmd.Env, o.Env...)
+	if dir, err := os.Getwd(); err == nil {
+		cmd.Env = append(cmd.Env, sdk.DirEnv+"="+dir)
+	}
+	if o.Stdout != nil {
+		cmd.ExtraFiles = []*os.File{o.Stdout}
+		cmd.Env = append(cmd.Env, sdk.StdoutEnv+"=3")
+	}
+	return &process{cmd: cmd, log: log, exited: make(chan struct{})}
+}
+
+// config is what go-plugin needs to know.
+func (c *client) config(o Output, log *slog.Logger) *plugin.ClientConfig {
+	return &plugin.ClientConfig{
+		HandshakeConfig:  sdk.Handshake,
+		Plugins:          plugin.PluginSet{"output": stub{}},
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		AutoMTLS:         o.TLS,
+		SkipHostEnv:      true,
+		StartTimeout:     startTimeout,
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: o.RunDir},
+		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard}),
+		SyncStdout:       &logWriter{log: log, text: "the plugin printed"},
+		SyncStderr:       &logWriter{log: log, text: "the plugin printed"},
+		GRPCDialOptions:  []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer))},
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
+			// go-plugin's variables come last: they win over the user's.
+			c.proc.cmd.Env = append(c.proc.cmd.Env, cmd.Env...)
+			c.proc.socketDir = socketDir
+			if len(socketDir) > maxSocketPath-len("/plugin1234567890") {
+				return nil, fmt.Errorf("the socket folder's path is too long: %s", socketDir)
+			}
+			return c.proc, nil
+		},
+	}
+}
+
+// stub makes go-plugin hand out the typed client of the connection.
+type stub struct{ plugin.NetRPCUnsupportedPlugin }
+
+func (stub) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error {
+	return errors.New("this is the daemon's side")
+}
+
+func (stub) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+	return pb.NewOutputClient(conn), nil
+}
+
+// connect starts the process, shakes hands, and asks what it is.
+func (c *client) connect(ctx context.Context) error {
+	// go-plugin's calls know no context: ending the process ends them.
+	ctx, cancel := context.WithTimeout(ctx, 2*startTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		if c.proc.cmd.Process != nil {
+			c.proc.kill()
+		}
+	})
+	defer stop()
+	protocol, err := c.session.Client()
+	if err != nil {
+		return c.startError(ctx, err)
+	}
+	rpc, err := protocol.Dispense("output")
+	if err != nil {
+		return err
+	}
+	c.rpc = rpc.(pb.OutputClient)
+	if c.about, err = c.rpc.Describe(ctx, &pb.DescribeRequest{}); err != nil {
+		return fmt.Errorf("asking the plugin to describe itself: %w", c.callError(err))
+	}
+	return nil
+}
+
+// startError says in plain words why there was no handshake.
+func (c *client) startError(ctx context.Context, err error) error {
+	if c.proc.cmd.Process == nil {
+		return fmt.Errorf("starting the plugin: %w", err)
+	}
+	said := err.Error()
+	switch {
+	case ctx.Err() != nil, strings.Contains(said, "timeout while waiting"):
+		return errors.New("the plugin did not print its handshake line in time")
+	case strings.Contains(said, "plugin exited before"), strings.Contains(said, "Failed to read any lines"):
+		<-c.proc.exited
+		return fmt.Errorf("the plugin ended before its handshake: %s", c.proc.words())
+	}
+	return fmt.Errorf("starting the plugin: %w", err)
+}
+
+// configure hands over the user's configuration. sdk.Invalids is what is wrong
+// with it.
+func (c *client) configure(ctx context.Context, o Output) error {
+	config := o.Config
+	if len(config) == 0 {
+		config = []byte("{}")
+	}
+	resp, err := c.rpc.Configure(ctx, &pb.ConfigureRequest{Config: config, Instance: o.Name, StateDir: c.proc.cmd.Dir})
+	if err != nil {
+		return fmt.Errorf("configuring the plugin: %w", c.callError(err))
+	}
+	var all sdk.Invalids
+	for _, e := range resp.Errors {
+		all = append(all, sdk.Invalid{Pointer: e.Pointer, Message: shorten(e.Message)})
+	}
+	if len(all) > 0 {
+		return all
+	}
+	return nil
+}
+
+// Deliver makes the call.
+func (c *client) Deliver(ctx context.Context, alerts []sdk.Alert) error {
+	req := &pb.DeliverRequest{BatchId: strconv.FormatInt(c.batches.Add(1), 10)}
+	for _, a := range alerts {
+		req.Alerts = append(req.Alerts, &pb.Alert{
+			Id: a.ID, RuleId: a.RuleID, Severity: a.Severity, EventTime: a.Time.UnixMilli(),
+			Attempt: uint32(a.Attempt), Key: a.Key, Json: a.JSON,
+		})
+	}
+	resp, err := c.rpc.Deliver(ctx, req)
+	if err != nil {
+		return c.deliverError(err, len(alerts))
+	}
+	c.pause.Store(resp.ThrottleMs)
+	failed := sdk.Failed{}
+	for _, f := range resp.Failed {
+		failed[f.Id] = failureOf(f)
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return failed
+}
+
+// failureOf turns a failure on the wire into the error the plugin returned.
+func failureOf(f *pb.Failure) error {
+	err := errors.New(shorten(f.Message))
+	switch {
+	case f.Class == pb.Failure_PERMANENT:
+		return sdk.Permanent(err)
+	case f.RetryAfterMs > 0:
+		return sdk.RetryAfter(err, time.Duration(min(f.RetryAfterMs, maxAfter.Milliseconds()))*time.Millisecond)
+	}
+	return err
+}
+
+// deliverError judges a call without an answer, as output.proto says.
+func (c *client) deliverError(err error, alerts int) error {
+	code := status.Code(err)
+	err = c.callError(err)
+	if alerts == 1 && (code == codes.InvalidArgument || code == codes.ResourceExhausted) {
+		return sdk.Permanent(err)
+	}
+	return err
+}
+
+// callError says what a failed call means: a dead process or the plugin's own
+// words.
+func (c *client) callError(err error) error {
+	if status.Code(err) == codes.Unavailable {
+		// The connection breaks a moment before the process is reaped.
+		select {
+		case <-c.proc.exited:
+		case <-time.After(exitGrace):
+		}
+	}
+	select {
+	case <-c.proc.exited:
+		return fmt.Errorf("%w: %s", errCrashed, c.proc.words())
+	default:
+	}
+	switch s := status.Convert(err); s.Code() {
+	case codes.DeadlineExceeded:
+		return errOverdue
+	case codes.Unknown:
+		return errors.New(shorten(s.Message()))
+	default:
+		return fmt.Errorf("%s: %s", s.Code(), shorten(s.Message()))
+	}
+}
+
+// errOverdue is the error of a call the plugin did not answer in time.
+var errOverdue = errors.New("the plugin did not answer in time")
+
+// shorten bounds a plugin's words.
+func shorten(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= maxReason {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxReason], "") + "…"
+}
+
+func (c *client) reopen(ctx context.Context) error {
+	_, err := c.rpc.Reopen(ctx, &pb.ReopenRequest{})
+	if err == nil || status.Code(err) == codes.Unimplemented {
+		return nil
+	}
+	return c.callError(err)
+}
+
+// close drains the plugin and ends its process, by force when ctx ends. It
+// returns what draining failed with.
+func (c *client) close(ctx context.Context) error {
+	var err error
+	if c.rpc != nil && ctx.Err() == nil {
+		if _, err = c.rpc.Drain(ctx, &pb.DrainRequest{}); status.Code(err) == codes.Unimplemented {
+			err = nil
+		}
+	}
+	if c.proc.cmd.Process != nil {
+		c.proc.stdin.Close()
+		wait, cancel := context.WithTimeout(ctx, exitGrace)
+		select {
+		case <-c.proc.exited:
+		case <-wait.Done():
+		}
+		cancel()
+		c.proc.kill()
+		<-c.proc.exited
+	}
+	// The process is gone; this ends go-plugin's goroutines and its socket folder.
+	c.session.Kill()
+	if c.tempDir != "" {
+		os.RemoveAll(c.tempDir)
+	}
+	return err
+}
+
+// canceled returns a context that is over: closing with it does not drain.
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}

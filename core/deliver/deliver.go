@@ -1,0 +1,290 @@
+// Package deliver is loop two: it takes alerts out of the store, hands them to
+// an output, and settles them. Each output has a Deliverer of its own with its
+// own backlog, so one that is slow or dead touches nobody else.
+//
+// deliver.go is the loop, queue.go what comes next and when, verdict.go what
+// becomes of an alert that failed. Below them an output is an sdk.Output;
+// supervise.go makes one of a plugin's program by starting it (client.go,
+// process.go) as often as it takes.
+package deliver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/trailship/trailship/core/store"
+	"github.com/trailship/trailship/plugins/sdk"
+)
+
+// Output is one output of the configuration.
+type Output struct {
+	Name    string          // unique; the queue's name in the store
+	Program []string        // the plugin's program, an absolute path, and its arguments: see Find
+	Config  json.RawMessage // for the plugin
+	Env     []string        // KEY=value: all the plugin gets of the environment
+	Sha256  string          // of the program, in hex; "" for any
+	TLS     bool            // encrypt the connection to the plugin
+	Stdout  *os.File        // handed to the plugin as the daemon's standard output; nil for most
+
+	// StateDir is a private folder of this output that survives restarts, ""
+	// for a temporary one. RunDir is where sockets go, see RunDir; "" for the
+	// system's temporary folder. Both are created when missing.
+	StateDir string
+	RunDir   string
+
+	IncludeEvent bool // put the OCSF event into the alert
+	IncludeRaw   bool // put the cloud's record into the alert
+
+	MaxBatch int           // alerts, 0 and more than 1,000 mean 1,000
+	Linger   time.Duration // how long a batch that is not full waits for more
+	Timeout  time.Duration // of one Deliver, 0 means a minute; a plugin that overruns it is restarted
+	Drain    time.Duration // from the end of Run's context until the plugin is killed, 0 means 10 s
+	Retry    Retry
+}
+
+// Retry says when an alert that failed is tried again: after Initial, then
+// twice as long each time up to Max, give or take a quarter.
+type Retry struct {
+	Initial time.Duration // 0 means 1 s
+	Max     time.Duration // 0 means 5 min
+	GiveUp  time.Duration // since the first try: then it goes to the dead letters; 0 means never
+}
+
+// maxBatch and maxBytes bound what one call carries. One alert may be larger.
+const (
+	maxBatch = 1000
+	maxBytes = 1 << 20
+)
+
+// Deliverer delivers the alerts of one output. Fill it, then Run it once.
+type Deliverer struct {
+	Output
+	Store   store.Outlet
+	Log     *slog.Logger // nil for slog.Default()
+	Metrics *Metrics     // nil for none
+
+	// Destination is delivered to instead of a plugin process; Run closes it.
+	Destination sdk.Output
+
+	setup sync.Once
+	wake  chan struct{} // holds a token when there may be news
+	ended chan struct{} // closed when Run returns
+
+	mu      sync.Mutex
+	asked   int           // how many Flush calls there were
+	rested  rest          // the last time the loop had nothing to do
+	resting chan struct{} // closed and replaced when rested changes
+	status  Status
+	reopen  func(context.Context) error // of the plugin while Run runs
+}
+
+// Status says how an output is doing.
+type Status struct {
+	Name  string    `json:"name"`
+	Up    bool      `json:"up"`              // false since a whole batch failed
+	Error string    `json:"error,omitempty"` // the last failure while it is not up
+	Retry time.Time `json:"retry,omitzero"`  // when it is tried again
+}
+
+// Run delivers until ctx ends, then lets the batch in flight finish, drains
+// the plugin, and returns nil, all within Drain. It returns an error only when
+// the store fails; an output that is down is waited for.
+func (d *Deliverer) Run(ctx context.Context) error {
+	d.prepare()
+	defer close(d.ended)
+	// In-flight work outlives ctx by at most Drain.
+	late, cancel := outlive(ctx, d.Drain)
+	defer cancel()
+
+	out := d.Destination
+	if out == nil {
+		p := &supervisor{Output: d.Output, Log: d.Log, Metrics: d.Metrics}
+		d.setReopen(p.reopen)
+		defer d.setReopen(nil)
+		defer p.stop(late)
+		// An output that cannot start should say so now, not at the first alert.
+		if err := p.start(late); err != nil {
+			d.Log.Error("the output's plugin did not start", "error", err)
+		}
+		out = p
+	} else {
+		defer out.Close()
+	}
+	if err := d.loop(ctx, late, out); err != nil {
+		return fmt.Errorf("output %s: %w", d.Name, err)
+	}
+	return nil
+}
+
+// loop is loop two: next, deliver, settle. "Settle is the last line" is the
+// whole durability argument.
+func (d *Deliverer) loop(ctx, late context.Context, out sdk.Output) error {
+	q := &queue{Output: d.Output, store: d.Store, attempts: map[uint64]*attempt{}, limit: d.MaxBatch}
+	d.Metrics.begin(d.Name, d.Store)
+	for ctx.Err() == nil {
+		asked := d.asks()
+		batch, err := d.gather(ctx, q)
+		if err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			d.Metrics.backlog(d.Name, d.Store)
+			d.rest(ctx, asked, q.next(time.Now()))
+			continue
+		}
+		v := q.judge(batch, d.send(late, out, q, batch), time.Now())
+		if err := d.settle(late, v); err != nil {
+			return err
+		}
+		d.report(v)
+	}
+	return nil
+}
+
+// gather collects a batch, and waits for company when it is not full.
+func (d *Deliverer) gather(ctx context.Context, q *queue) ([]store.Queued, error) {
+	var b batch
+	if err := q.collect(&b, time.Now()); err != nil {
+		return nil, err
+	}
+	if len(b.alerts) > 0 && !b.full && d.Linger > 0 {
+		sleep(ctx, d.Linger)
+		if err := q.collectFresh(&b); err != nil {
+			return nil, err
+		}
+	}
+	return b.alerts, nil
+}
+
+// send makes one call and returns the destination's error.
+func (d *Deliverer) send(ctx context.Context, out sdk.Output, q *queue, batch []store.Queued) error {
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	alerts := make([]sdk.Alert, len(batch))
+	for i, a := range batch {
+		alerts[i] = d.alert(a.Alert, q.tries(a.Seq)+1)
+	}
+	began := time.Now()
+	err := out.Deliver(ctx, alerts)
+	d.Metrics.observe(d.Name, time.Since(began))
+	if t, ok := out.(interface{ throttle() time.Duration }); ok {
+		q.hold(time.Now().Add(t.throttle()))
+	}
+	return err
+}
+
+// settle makes a verdict durable. A store without room is waited for: the
+// alerts stay queued, and come again should this process not live to see it.
+func (d *Deliverer) settle(ctx context.Context, v verdict) error {
+	if len(v.done) == 0 && len(v.dead) == 0 {
+		return nil
+	}
+	for {
+		err := d.Store.Settle(d.Name, v.done, v.dead)
+		if !errors.Is(err, store.ErrFull) {
+			return err
+		}
+		d.Log.Error("cannot record what was delivered", "error", err)
+		if sleep(ctx, d.Retry.Initial); ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// Wake says that alerts may have been stored. It never blocks, and may be
+// called at any time, also before Run.
+func (d *Deliverer) Wake() {
+	d.prepare()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Status says how the output is doing. Safe for concurrent use.
+func (d *Deliverer) Status() Status {
+	d.prepare()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.status
+}
+
+// Reopen asks the plugin to close and open its files again. It does nothing
+// when the plugin is not running: it will open them anew.
+func (d *Deliverer) Reopen(ctx context.Context) error {
+	d.mu.Lock()
+	reopen := d.reopen
+	d.mu.Unlock()
+	if reopen == nil {
+		return nil
+	}
+	if err := reopen(ctx); err != nil {
+		return fmt.Errorf("output %s: reopening: %w", d.Name, err)
+	}
+	return nil
+}
+
+func (d *Deliverer) setReopen(f func(context.Context) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.reopen = f
+}
+
+// prepare makes the zero values useful.
+func (d *Deliverer) prepare() {
+	d.setup.Do(func() {
+		d.Output = d.Output.withDefaults()
+		if d.Log == nil {
+			d.Log = slog.Default()
+		}
+		d.Log = d.Log.With("output", d.Name)
+		d.wake = make(chan struct{}, 1)
+		d.ended = make(chan struct{})
+		d.resting = make(chan struct{})
+		d.status = Status{Name: d.Name, Up: true}
+	})
+}
+
+func (o Output) withDefaults() Output {
+	if o.MaxBatch <= 0 || o.MaxBatch > maxBatch {
+		o.MaxBatch = maxBatch
+	}
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&o.Timeout, time.Minute}, {&o.Drain, 10 * time.Second},
+		{&o.Retry.Initial, time.Second}, {&o.Retry.Max, 5 * time.Minute},
+	} {
+		if *f.field <= 0 {
+			*f.field = f.value
+		}
+	}
+	return o
+}
+
+// outlive returns a context that ends d after ctx does.
+func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		sleep(late, d)
+		cancel()
+	})
+	return late, func() { stop(); cancel() }
+}
+
+// sleep waits for d or the end of ctx.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,173 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// pipeGrace is how long the pipes of a dead process are read on: only a
+// descendant that left the process group can hold them longer.
+const pipeGrace = 250 * time.Millisecond
+
+// process is one run of a plugin's program. To go-plugin it is a
+// runner.Runner, because go-plugin's own trusts what a child writes: a JSON
+// line on standard error can panic it, and a long line on standard output
+// makes it stop reading.
+type process struct {
+	cmd *exec.Cmd
+	log *slog.Logger
+
+	stdin     *os.File       // our end; closing it asks the plugin to exit
+	handshake *io.PipeReader // yields the handshake line and ends
+	socketDir string
+
+	exited chan struct{} // closed when the process is reaped and its pipes are read
+	last   lastLine      // of standard error
+}
+
+// Start runs the program.
+func (p *process) Start(context.Context) error {
+	stdinR, stdinW, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer stdinR.Close()
+	outR, outW, err := os.Pipe()
+	if err != nil {
+		stdinW.Close()
+		return err
+	}
+	defer outW.Close()
+	errR, errW, err := os.Pipe()
+	if err != nil {
+		stdinW.Close()
+		outR.Close()
+		return err
+	}
+	defer errW.Close()
+
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = stdinR, outW, errW
+	p.stdin = stdinW
+	started := make(chan error)
+	go p.live(started, outR, errR)
+	return <-started
+}
+
+// live is the process' life: start it, read it, reap it, and with it whatever
+// it started. It stays on one thread, because the kernel ends a child whose
+// parent thread ends.
+func (p *process) live(started chan<- error, outR, errR *os.File) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(p.exited)
+	defer p.stdin.Close()
+	defer outR.Close()
+	defer errR.Close()
+
+	handshake, toHost := io.Pipe()
+	p.handshake = handshake
+	if err := startPrivately(p.cmd); err != nil {
+		toHost.Close()
+		started <- err
+		return
+	}
+	started <- nil
+
+	var reading sync.WaitGroup
+	reading.Go(func() { p.readStdout(outR, toHost) })
+	reading.Go(func() { readLog(errR, p.log, &p.last) })
+	awaitExit(p.cmd.Process.Pid)
+	p.kill()
+	p.cmd.Wait()
+	until := time.Now().Add(pipeGrace)
+	outR.SetReadDeadline(until)
+	errR.SetReadDeadline(until)
+	reading.Wait()
+}
+
+// handshakeLine is what a line must look like to be offered to go-plugin.
+var handshakeLine = regexp.MustCompile(`^\d+\|\d+\|[a-z]+\|`)
+
+// readStdout passes on the handshake line. What is before and after it is not
+// part of the protocol: it is logged.
+func (p *process) readStdout(r io.Reader, toHost *io.PipeWriter) {
+	defer toHost.Close()
+	waiting := true
+	eachLine(r, func(line []byte) {
+		if waiting && handshakeLine.Match(line) {
+			waiting = false
+			toHost.Write(append(line, '\n'))
+			toHost.Close()
+			return
+		}
+		p.log.Warn("the plugin wrote to its standard output", "text", string(line))
+	})
+}
+
+// kill ends the process and all of its group. It may be called at any time,
+// also when the process is gone.
+func (p *process) kill() {
+	select {
+	case <-p.exited:
+	default:
+		killGroup(p.cmd.Process)
+	}
+}
+
+// words says how the process ended, for an error.
+func (p *process) words() string {
+	text := p.cmd.ProcessState.String()
+	if last := p.last.get(); last != "" {
+		text += "; its last words: " + strconv.Quote(last)
+	}
+	return text
+}
+
+// The rest is what go-plugin asks of a runner.
+
+func (p *process) Wait(context.Context) error {
+	<-p.exited
+	return nil
+}
+
+func (p *process) Kill(context.Context) error {
+	p.kill()
+	return nil
+}
+
+func (p *process) Stdout() io.ReadCloser           { return p.handshake }
+func (p *process) Stderr() io.ReadCloser           { return io.NopCloser(eof{}) }
+func (p *process) Name() string                    { return p.cmd.Path }
+func (p *process) ID() string                      { return strconv.Itoa(p.cmd.Process.Pid) }
+func (p *process) Diagnose(context.Context) string { return "" }
+
+// PluginToHost checks the address a plugin says it listens on.
+func (p *process) PluginToHost(network, address string) (string, string, error) {
+	if network != "unix" {
+		return "", "", fmt.Errorf("the plugin listens on %s %s; it must be a unix socket in PLUGIN_UNIX_SOCKET_DIR", network, address)
+	}
+	if filepath.Dir(filepath.Clean(address)) != filepath.Clean(p.socketDir) {
+		return "", "", fmt.Errorf("the plugin listens on %s; it must be in PLUGIN_UNIX_SOCKET_DIR, %s", address, p.socketDir)
+	}
+	return network, address, nil
+}
+
+func (p *process) HostToPlugin(network, address string) (string, string, error) {
+	return "", "", errors.New("a plugin does not call the daemon")
+}
+
+// eof is an empty stream.
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }

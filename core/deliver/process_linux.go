@@ -1,0 +1,34 @@
+package deliver
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// umask guards the umask, which belongs to the whole process.
+var umask sync.Mutex
+
+// startPrivately starts a program in a process group of its own, with files
+// for its user only, so that it does not outlive the calling thread.
+func startPrivately(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	umask.Lock()
+	defer umask.Unlock()
+	old := syscall.Umask(0o077)
+	defer syscall.Umask(old)
+	return cmd.Start()
+}
+
+// awaitExit returns when a child has exited. It is not reaped yet, so its
+// number still means it and its group.
+func awaitExit(pid int) {
+	for errors.Is(unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
+	}
+}
+
+func killGroup(p *os.Process) { syscall.Kill(-p.Pid, syscall.SIGKILL) }

@@ -1,0 +1,176 @@
+package deliver
+
+import (
+	"slices"
+	"time"
+
+	"github.com/trailship/trailship/core/store"
+)
+
+// maxWaiting bounds how many alerts of an output wait for another try; at the
+// bound no new ones are tried before some of them are through.
+const maxWaiting = 10_000
+
+// queue is what the loop knows of an output's alerts beyond the store: how far
+// it came, and which ones wait for another try.
+type queue struct {
+	Output
+	store    store.Outlet
+	after    uint64              // the alerts up to here were tried, or are in attempts
+	attempts map[uint64]*attempt // of alerts that were tried and not settled, by Seq
+	limit    int                 // alerts in a batch, lowered while the plugin crashes
+	failures int                 // batches in a row that failed as a whole
+	pause    time.Time           // nothing is tried before
+}
+
+// attempt is the history of one alert in this process.
+type attempt struct {
+	tries   int
+	crashes int // in a row, of a plugin that held nothing but this alert
+	first   time.Time
+	due     time.Time
+}
+
+// batch is what goes into one call.
+type batch struct {
+	alerts []store.Queued
+	bytes  int
+	full   bool
+}
+
+// collect fills a batch: alerts due for another try first, then new ones. An
+// alert the plugin keeps crashing on goes alone.
+func (q *queue) collect(b *batch, now time.Time) error {
+	if now.Before(q.pause) {
+		return nil
+	}
+	due, suspects := q.due(now)
+	if err := q.fetch(b, due); err != nil {
+		return err
+	}
+	if len(b.alerts) == 0 && len(suspects) > 0 {
+		err := q.fetch(b, suspects[:1])
+		b.full = true
+		return err
+	}
+	return q.collectFresh(b)
+}
+
+// collectFresh adds alerts that were not tried before.
+func (q *queue) collectFresh(b *batch) error {
+	for !b.full && len(q.attempts) < maxWaiting {
+		found, err := q.store.Next(q.Name, q.after, q.limit-len(b.alerts), maxBytes-b.bytes)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return nil
+		}
+		for _, a := range found {
+			if !q.add(b, a) {
+				return nil
+			}
+			q.after = a.Seq
+		}
+	}
+	return nil
+}
+
+// due returns the alerts whose time has come, in order, those the plugin
+// crashed on apart.
+func (q *queue) due(now time.Time) (due, suspects []uint64) {
+	for seq, a := range q.attempts {
+		switch {
+		case a.due.After(now):
+		case a.crashes > 0:
+			suspects = append(suspects, seq)
+		default:
+			due = append(due, seq)
+		}
+	}
+	slices.Sort(due)
+	slices.Sort(suspects)
+	return due, suspects
+}
+
+// fetch adds the alerts with these ascending Seqs. One that is no longer queued
+// is forgotten.
+func (q *queue) fetch(b *batch, seqs []uint64) error {
+	for len(seqs) > 0 && !b.full {
+		found, err := q.store.Next(q.Name, seqs[0]-1, q.limit-len(b.alerts), maxBytes)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			q.forget(seqs)
+			return nil
+		}
+		for _, a := range found {
+			i, isDue := slices.BinarySearch(seqs, a.Seq)
+			q.forget(seqs[:i])
+			seqs = seqs[i:]
+			if !isDue {
+				continue
+			}
+			if !q.add(b, a) {
+				return nil
+			}
+			seqs = seqs[1:]
+		}
+	}
+	return nil
+}
+
+// forget drops alerts that are no longer queued.
+func (q *queue) forget(seqs []uint64) {
+	for _, seq := range seqs {
+		delete(q.attempts, seq)
+	}
+}
+
+// add puts an alert into the batch unless that would make it too large.
+func (q *queue) add(b *batch, a store.Queued) bool {
+	size := len(a.JSON)
+	if q.IncludeEvent {
+		size += len(a.Event)
+	}
+	if q.IncludeRaw {
+		size += len(a.Raw)
+	}
+	if len(b.alerts) > 0 && b.bytes+size > maxBytes {
+		b.full = true
+		return false
+	}
+	b.alerts = append(b.alerts, a)
+	b.bytes += size
+	b.full = len(b.alerts) >= q.limit || b.bytes >= maxBytes
+	return true
+}
+
+// next is the earliest time something may be due; zero when nothing waits.
+func (q *queue) next(now time.Time) time.Time {
+	if q.pause.After(now) {
+		return q.pause
+	}
+	var next time.Time
+	for _, a := range q.attempts {
+		if next.IsZero() || a.due.Before(next) {
+			next = a.due
+		}
+	}
+	return next
+}
+
+// hold lets nothing be tried before t.
+func (q *queue) hold(t time.Time) {
+	if t.After(q.pause) {
+		q.pause = t
+	}
+}
+
+func (q *queue) tries(seq uint64) int {
+	if a := q.attempts[seq]; a != nil {
+		return a.tries
+	}
+	return 0
+}

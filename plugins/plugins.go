@@ -1,0 +1,19 @@
+// Package plugins lists the outputs that are linked into trailship. Each is an
+// ordinary plugin that happens to live in the same program: the daemon starts
+// it as a process of its own with `trailship plugin NAME`. Adding one is a
+// folder here and a line below.
+package plugins
+
+import (
+	"github.com/trailship/trailship/plugins/file"
+	"github.com/trailship/trailship/plugins/stdout"
+	"github.com/trailship/trailship/plugins/webhook"
+)
+
+// Shipped holds the main function of every shipped output, by name. They do
+// not return.
+var Shipped = map[string]func(){
+	"file":    file.Serve,
+	"stdout":  stdout.Serve,
+	"webhook": webhook.Serve,
+}

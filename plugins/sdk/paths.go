@@ -1,0 +1,19 @@
+package sdk
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// DirEnv is the environment variable that holds the folder the daemon was
+// started in.
+const DirEnv = "TRAILSHIP_DIR"
+
+// Abs makes a path of the user's configuration absolute: a relative one is
+// meant from the folder the daemon was started in, which is not the plugin's.
+func Abs(path string) string {
+	if dir := os.Getenv(DirEnv); dir != "" && !filepath.IsAbs(path) {
+		return filepath.Join(dir, path)
+	}
+	return filepath.Clean(path)
+}
