@@ -86,6 +86,24 @@ type Event struct {
 	RequestRaw  []byte `expr:"-"` // request parameters as JSON, nil when absent
 	ResponseRaw []byte `expr:"-"` // response elements as JSON, nil when absent
 	UnmappedRaw []Pair `expr:"-"` // members of unmapped, in record order
+	Text        *Text  `expr:"-"` // where the strings live; kept by Reset
+	loaded      Parts
+}
+
+// Reset empties e for the next record and keeps what it has allocated. The
+// slices of e (Resources, Policies, UnmappedRaw) are written over, its strings
+// are not: they stay good for whoever still holds them.
+func (e *Event) Reset() {
+	text := e.Text
+	if text == nil {
+		text = new(Text)
+	}
+	*e = Event{
+		Text:        text,
+		Resources:   e.Resources[:0],
+		Policies:    e.Policies[:0],
+		UnmappedRaw: e.UnmappedRaw[:0],
+	}
 }
 
 // Pair is one member of a JSON object whose value is still JSON.
@@ -119,6 +137,10 @@ type Resource struct {
 	Name  string        `expr:"name"`
 	Type  string        `expr:"type"`
 	Owner ResourceOwner `expr:"owner"`
+
+	// Asked says that only the request named it (a KMS key id or alias): rules
+	// see it, the OCSF event has no such resource.
+	Asked bool `expr:"-"`
 }
 
 // ResourceOwner names the account a resource belongs to.

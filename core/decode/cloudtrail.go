@@ -1,0 +1,346 @@
+package decode
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/trailship/trailship/core/event"
+	"github.com/trailship/trailship/core/event/rawjson"
+)
+
+// cloudTrailMapped are the members of a CloudTrail record with a place of
+// their own.
+var cloudTrailMapped = fields(fEventID, fEventTime, fEventVersion, fEventSource, fEventName, fEventType, fEventCategory,
+	fRegion, fSourceIP, fUserAgent, fErrorCode, fErrorMessage, fRequest, fResponse, fRequestID, fIdentity, fRecipient,
+	fSharedID, fVPCEndpoint, fAPIVersion, fResources)
+
+const amazonHost = ".amazonaws.com"
+
+// isCloudTrail knows a CloudTrail record, also a partial one.
+func isCloudTrail(d *document) bool {
+	source := d.bytes(fEventSource)
+	switch {
+	case bytes.HasSuffix(source, []byte(amazonHost)), bytes.HasSuffix(source, []byte(amazonHost+".cn")):
+		return true
+	case d.has(fRegion):
+		return d.has(fEventName) || d.has(fEventType) || d.has(fEventID) || d.has(fInsight)
+	}
+	return bytes.HasPrefix(d.bytes(fEventType), []byte("Aws")) || source != nil && d.has(fEventName) && d.has(fIdentity)
+}
+
+// fillCloudTrail makes the event of a CloudTrail record, versions 1.0 to 1.11.
+func fillCloudTrail(ev *event.Event, d *document) {
+	ev.Provider = "aws"
+	ev.Metadata.LogProvider = "cloudtrail"
+	ev.Metadata.Product.Name, ev.Metadata.Product.VendorName = "CloudTrail", "AWS"
+	id := readIdentity(d.value(fIdentity))
+	recipient := or(d.word(fRecipient), d.intern(id.account))
+	ev.Cloud = event.Cloud{Provider: "AWS", Region: d.word(fRegion), Account: awsAccount(recipient)}
+	ev.Account, ev.Region = recipient, ev.Cloud.Region
+	ev.Access = cloudTrailAccess(d.value(fReadOnly))
+	ev.Kind = cloudTrailKind(d)
+	if ev.Kind == "insight" {
+		fillCloudTrailInsight(ev, d)
+		return
+	}
+	ev.API.Service.Name = or(d.word(fEventSource), "unknown")
+	ev.API.Operation = or(or(d.word(fEventName), ev.Metadata.EventCode), "unknown")
+	ev.API.Request.UID = d.str(fRequestID)
+	ev.Service, ev.Action = awsService(ev.API.Service.Name), ev.API.Operation
+	setEndpoint(ev, d.word(fSourceIP))
+	ev.SrcEndpoint.UID = d.word(fVPCEndpoint)
+	fillCloudTrailActor(ev, d, &id)
+	fillCloudTrailOutcome(ev, d)
+	fillCloudTrailResources(ev, d)
+	classifyCloudTrail(ev, d)
+	nameSomebody(ev)
+}
+
+// awsService is the short name of a service: its host without the cloud's.
+func awsService(host string) string {
+	host = strings.TrimSuffix(host, ".cn")
+	return strings.ToLower(strings.TrimSuffix(host, amazonHost))
+}
+
+func awsAccount(uid string) event.AccountRef { return account(uid, "AWS Account", 10) }
+
+func cloudTrailAccess(readOnly []byte) string {
+	switch strings.Trim(string(readOnly), `"`) {
+	case "true":
+		return "read"
+	case "false":
+		return "write"
+	}
+	return ""
+}
+
+func cloudTrailKind(d *document) string {
+	kind, category := string(d.bytes(fEventType)), string(d.bytes(fEventCategory))
+	switch {
+	case category == "Insight", kind == "AwsCloudTrailInsight":
+		return "insight"
+	case category == "NetworkActivity", kind == "AwsVpceEvent", kind == "AwsVpceEvents":
+		return "network"
+	case category == "Data", category == "" && string(d.value(fManagement)) == "false":
+		return "data"
+	case kind == "AwsConsoleSignIn", string(d.bytes(fEventName)) == "ConsoleLogin" && kind != "AwsServiceEvent":
+		return "console_login"
+	case kind == "AwsConsoleAction":
+		return "console_action"
+	case kind == "AwsServiceEvent":
+		return "service"
+	}
+	return "api"
+}
+
+// principals are the identity types of both clouds: OCSF's user type and the
+// short vocabulary's word.
+var principals = map[string]struct {
+	typeID int
+	word   string
+}{
+	"Root": {2, "root"}, "IAMUser": {1, "user"}, "IdentityCenterUser": {1, "user"}, "Directory": {1, "user"},
+	"SAMLUser": {1, "federated"}, "WebIdentityUser": {1, "federated"}, "FederatedUser": {99, "federated"},
+	"AssumedRole": {99, "role"}, "Role": {99, "role"}, "AWSAccount": {99, "account"}, "AWSService": {3, "service"},
+
+	"root-account": {2, "root"}, "ram-user": {1, "user"}, "cloudsso-user": {1, "user"}, "saml-user": {1, "federated"},
+	"oidc-user": {1, "federated"}, "assumed-role": {99, "role"}, "alibaba-cloud-account": {99, "account"}, "system": {3, "service"},
+}
+
+func fillCloudTrailActor(ev *event.Event, d *document, id *identity) {
+	u, p := &ev.Actor.User, &ev.Principal
+	arn, principal, invokedBy := d.word2(id.arn), d.word2(id.principal), d.word2(id.invokedBy)
+	if u.Type = d.intern(id.kind); u.Type == "" && invokedBy != "" {
+		u.Type = "AWSService"
+	}
+	kind := principals[u.Type]
+	u.TypeID, p.Type = kind.typeID, or(kind.word, "unknown")
+	if u.UID = arn; arn == "" {
+		u.UID = principal
+	} else {
+		u.UIDAlt = principal
+	}
+	issuer := d.word2(id.session.issuer.name)
+	u.Name = cloudTrailName(d, id, u.Type, arn, issuer, invokedBy)
+	u.Account = awsAccount(d.intern(id.account))
+
+	d.setSession(ev, id, func(s string) bool { return s == "" })
+	ev.Actor.Session.Issuer = d.word2(id.session.issuer.arn)
+	ev.Actor.Session.UIDAlt = d.copy(id.session.source)
+	ev.Actor.IDP.Name = or(d.word2(id.provider), d.word2(id.session.federated))
+	ev.Actor.AppName = invokedBy
+
+	p.ID = or(or(principal, arn), or(invokedBy, u.Account.UID))
+	p.ARN, p.Account, p.Name = arn, u.Account.UID, u.Name
+	if u.Name == arn {
+		p.Name = lastSegment(arn, ":")
+	}
+	switch {
+	case issuer != "":
+		p.Role = issuer
+	case u.Type == "Role":
+		p.Role = lastSegment(arn, "/")
+	}
+}
+
+// word2 is intern for values that are often, not always, the same.
+func (d *document) word2(value []byte) string { return d.intern(value) }
+
+// cloudTrailName finds the actor a name.
+func cloudTrailName(d *document, id *identity, kind, arn, issuer, invokedBy string) string {
+	if name := d.intern(id.user); name != "" {
+		return name
+	}
+	if kind == "AssumedRole" && issuer != "" {
+		return issuer
+	}
+	if extra := d.value(fAdditional); extra != nil {
+		if name := d.copy(member(extra, "UserName")); name != "" {
+			return name
+		}
+	}
+	name := or(lastSegment(arn, "/"), invokedBy)
+	if name == "" && d.has(fServiceDetails) {
+		return "AWS Internal"
+	}
+	return name
+}
+
+func fillCloudTrailOutcome(ev *event.Event, d *document) {
+	ev.StatusCode, ev.StatusDetail = d.word(fErrorCode), d.str(fErrorMessage)
+	ok := ev.StatusCode == ""
+	if ev.API.Operation == "ConsoleLogin" && ok {
+		ok = ev.StatusDetail == "" && string(inner(member(ev.ResponseRaw, "ConsoleLogin"))) != "Failure"
+	}
+	setOutcome(ev, ok)
+}
+
+func fillCloudTrailResources(ev *event.Event, d *document) {
+	for list := rawjson.Items(d.value(fResources)); ; {
+		item, ok := list.Next()
+		if !ok {
+			break
+		}
+		var r event.Resource
+		var prefix string
+		for c := rawjson.Members(item); ; {
+			m, ok := c.Next()
+			if !ok {
+				break
+			}
+			switch string(m.Name) {
+			case "ARN":
+				r.UID = d.intern(m.Value)
+			case "ARNPrefix":
+				prefix = d.intern(m.Value)
+			case "type":
+				r.Type = d.intern(m.Value)
+			case "accountId":
+				r.Owner.Account.UID = d.intern(m.Value)
+			}
+		}
+		r.UID = or(r.UID, prefix)
+		addResource(ev, r)
+	}
+	if ev.Service == "kms" {
+		addKey(ev, d, "AWS::KMS::Key")
+	}
+	setResources(ev)
+}
+
+// addKey adds the KMS key the response names, or, when the record names no
+// resource at all, the one the request asked for.
+func addKey(ev *event.Event, d *document, kind string) {
+	if key := d.intern(member(ev.ResponseRaw, "keyId")); key != "" {
+		for _, r := range ev.Resources {
+			if r.UID == key {
+				return
+			}
+		}
+		addResource(ev, event.Resource{UID: key, Type: kind})
+	}
+	if len(ev.Resources) == 0 {
+		key := d.intern(member(ev.RequestRaw, "keyId"))
+		addResource(ev, event.Resource{UID: key, Type: kind, Asked: true})
+	}
+}
+
+// The operations that are not plain API activity, by service, with their
+// activity.
+var (
+	awsSignIn = map[string]int{
+		"ConsoleLogin": 1, "UserAuthentication": 1,
+		"CheckMfa": 6, "ExternalIdPDirectoryLogin": 6, "CredentialChallenge": 6, "CredentialVerification": 6,
+		"SwitchRole": 7, "ExitRole": 7, "RenewRole": 7,
+	}
+	awsTickets = map[string]int{
+		"AssumeRole": 4, "AssumeRoleWithSAML": 4, "AssumeRoleWithWebIdentity": 4, "AssumeRoot": 4,
+		"GetSessionToken": 4, "GetFederationToken": 4,
+	}
+	awsAccounts = map[string]int{
+		"CreateUser": 1, "CreateRole": 1, "CreateLoginProfile": 2, "ChangePassword": 3, "UpdateLoginProfile": 4,
+		"DeleteLoginProfile": 5, "DeleteUser": 6, "DeleteRole": 6,
+		"AttachUserPolicy": 7, "AttachRolePolicy": 7, "AttachGroupPolicy": 7,
+		"PutUserPolicy": 7, "PutRolePolicy": 7, "PutGroupPolicy": 7,
+		"DetachUserPolicy": 8, "DetachRolePolicy": 8, "DetachGroupPolicy": 8,
+		"DeleteUserPolicy": 8, "DeleteRolePolicy": 8, "DeleteGroupPolicy": 8,
+		"EnableMFADevice": 10, "DeactivateMFADevice": 11,
+		"CreateAccessKey": other, "DeleteAccessKey": other, "UpdateAccessKey": other,
+	}
+)
+
+func classifyCloudTrail(ev *event.Event, d *document) {
+	var table map[string]int
+	switch ev.API.Service.Name {
+	case "signin.amazonaws.com", "sso.amazonaws.com":
+		table = awsSignIn
+	case "sts.amazonaws.com":
+		table = awsTickets
+	case "iam.amazonaws.com":
+		if activity, ok := awsAccounts[ev.API.Operation]; ok {
+			setAWSTarget(ev, d)
+			setClass(ev, event.ClassAccountChange, activity)
+			return
+		}
+	}
+	if activity, ok := table[ev.API.Operation]; ok {
+		setAWSSubject(ev, d)
+		setClass(ev, event.ClassAuthentication, activity)
+		return
+	}
+	setClass(ev, event.ClassAPIActivity, apiActivity(ev.API.Operation, ev.Access))
+}
+
+// setAWSSubject fills who authenticates: the role asked for, or the actor.
+func setAWSSubject(ev *event.Event, d *document) {
+	ev.User = ev.Actor.User
+	ev.User.UIDAlt = ""
+	if role := d.intern(member(ev.RequestRaw, "roleArn")); role != "" {
+		ev.User.UID = role
+	}
+	used := d.plain(member(d.value(fAdditional), "MFAUsed"))
+	yes := bytes.EqualFold(used, []byte("yes"))
+	setSignInMFA(ev, yes || bytes.EqualFold(used, []byte("no")), yes)
+}
+
+// setAWSTarget fills whose account changes and by which policy.
+func setAWSTarget(ev *event.Event, d *document) {
+	var user, role, group, policy event.Policy // names in Name; the ARN of policy in UID
+	for c := rawjson.Members(ev.RequestRaw); ; {
+		m, ok := c.Next()
+		if !ok {
+			break
+		}
+		switch string(m.Name) {
+		case "userName":
+			user.Name = d.copy(m.Value)
+		case "roleName":
+			role.Name = d.copy(m.Value)
+		case "groupName":
+			group.Name = d.copy(m.Value)
+		case "policyArn":
+			policy.UID = d.copy(m.Value)
+		case "policyName":
+			policy.Name = d.copy(m.Value)
+		}
+	}
+	caller := d.copy(readIdentity(d.value(fIdentity)).user)
+	ev.User.Name = or(or(user.Name, role.Name), or(group.Name, caller))
+	created := member(ev.ResponseRaw, "user")
+	if created == nil {
+		created = member(ev.ResponseRaw, "role")
+	}
+	ev.User.UID = d.copy(member(created, "arn"))
+	ev.User.Account.UID = ev.Account
+	if policy != (event.Policy{}) {
+		ev.Policies = append(ev.Policies, policy)
+	}
+}
+
+func fillCloudTrailInsight(ev *event.Event, d *document) {
+	details := d.value(fInsight)
+	ev.API.Operation = d.intern(member(details, "eventName"))
+	ev.API.Service.Name = d.intern(member(details, "eventSource"))
+	ev.Service = awsService(ev.API.Service.Name)
+	fillInsight(ev, d, details)
+}
+
+// fillInsight makes a finding of what the cloud's own statistics found.
+func fillInsight(ev *event.Event, d *document, details []byte) {
+	ev.Action = or(ev.API.Operation, or(ev.Metadata.EventCode, "unknown"))
+	ev.Metadata.LogName = "Insight"
+	kind := or(d.intern(member(details, "insightType")), "unknown")
+	ev.FindingInfo = event.FindingInfo{
+		UID:      or(ev.Metadata.CorrelationUID, ev.ID),
+		Title:    kind,
+		Analytic: event.Analytic{Name: kind, Type: "Statistical", TypeID: 3},
+	}
+	ev.Metadata.CorrelationUID = ev.FindingInfo.UID
+	activity := 1
+	ev.StatusID, ev.Status = 1, "New"
+	if string(inner(member(details, "state"))) == "End" {
+		activity = 3
+		ev.StatusID, ev.Status = 4, "Resolved"
+	}
+	setClass(ev, event.ClassDetectionFinding, activity)
+}

@@ -1,0 +1,123 @@
+package decode
+
+import (
+	"bytes"
+
+	"github.com/trailship/trailship/core/event"
+	"github.com/trailship/trailship/core/event/rawjson"
+)
+
+// document is a checked object and where in it the members we know are.
+type document struct {
+	raw     []byte
+	members []rawjson.Member
+	known   []field          // what each member is
+	at      [numFields]int32 // index in members + 1, 0 for absent
+	gen     uint64           // changes whenever the document does
+	text    *event.Text      // of the event that is being filled
+	buf     []byte           // a text that is being unescaped
+}
+
+// parse reads raw, one object and nothing behind it, into d.
+func (d *document) parse(raw []byte) error {
+	d.gen++
+	d.members = d.members[:0]
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 || raw[0] != '{' {
+		return errNotObject
+	}
+	members, end, st := rawjson.Object(raw, d.members, nil)
+	if st == rawjson.OK && end < len(raw) {
+		st = rawjson.Bad
+	}
+	if st != rawjson.OK {
+		return rawjson.Explain(raw, end, st)
+	}
+	d.members = members
+	d.index(raw)
+	return nil
+}
+
+// index finds the known members. Of several with the same name the last wins;
+// the exact name wins over one that differs in the case of its first letter.
+func (d *document) index(raw []byte) {
+	d.raw = raw
+	d.at = [numFields]int32{}
+	d.known = d.known[:0]
+	var buf [32]byte
+	for i := range d.members {
+		name := d.members[i].Name
+		if escaped(name) {
+			name = rawjson.AppendText(nil, name)
+			d.members[i].Name = name
+		}
+		f := fieldOf(string(name))
+		if f == fNone {
+			f = envelopeFieldOf(string(name))
+		}
+		exact := f != fNone
+		if !exact {
+			f = fieldOf(string(lowerFirst(&buf, name)))
+		}
+		d.known = append(d.known, f)
+		if exact || d.at[f] == 0 || d.members[d.at[f]-1].Name[0] < 'a' {
+			d.at[f] = int32(i) + 1
+		}
+	}
+	d.at[fNone] = 0
+}
+
+// value returns f's JSON, nil when absent or null.
+func (d *document) value(f field) []byte {
+	i := d.at[f]
+	if i == 0 {
+		return nil
+	}
+	if v := d.members[i-1].Value; v[0] != 'n' {
+		return v
+	}
+	return nil
+}
+
+func (d *document) has(f field) bool { return d.value(f) != nil }
+
+// bytes returns f's text as written between its quotes: good for comparing
+// with ASCII words, which nobody escapes.
+func (d *document) bytes(f field) []byte { return inner(d.value(f)) }
+
+// inner is what stands between the quotes of a JSON string, nil for any other
+// value.
+func inner(value []byte) []byte {
+	if len(value) >= 2 && value[0] == '"' {
+		return value[1 : len(value)-1]
+	}
+	return nil
+}
+
+// str returns the text of f for the event.
+func (d *document) str(f field) string { return d.copy(d.value(f)) }
+
+// word is str for values that repeat from record to record.
+func (d *document) word(f field) string { return d.intern(d.value(f)) }
+
+func (d *document) copy(value []byte) string   { return d.text.Copy(d.plain(value)) }
+func (d *document) intern(value []byte) string { return d.text.Intern(d.plain(value)) }
+
+// plain resolves the text of a scalar; it is good until the next call.
+func (d *document) plain(value []byte) []byte {
+	if len(value) == 0 {
+		return nil
+	}
+	switch value[0] {
+	case '"':
+		text := value[1 : len(value)-1]
+		if rawjson.Plain(text) {
+			return text
+		}
+		d.buf = rawjson.AppendText(d.buf[:0], text)
+		return d.buf
+	case '{', '[', 'n':
+		return nil
+	}
+	return value
+}

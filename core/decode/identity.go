@@ -1,0 +1,181 @@
+package decode
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/trailship/trailship/core/event"
+	"github.com/trailship/trailship/core/event/rawjson"
+)
+
+// identity is userIdentity in either cloud's words; the values are JSON, nil
+// when absent.
+type identity struct {
+	kind, principal, arn, account, key, user, invokedBy, provider []byte
+
+	session struct {
+		created, mfa, source, federated []byte
+		issuer                          struct{ arn, name []byte }
+	}
+}
+
+// readIdentity walks a userIdentity once.
+func readIdentity(value []byte) (id identity) {
+	var buf [32]byte
+	for c := rawjson.Members(value); ; {
+		m, ok := c.Next()
+		if !ok {
+			return id
+		}
+		v := m.Value
+		if v[0] == 'n' {
+			v = nil
+		}
+		switch string(lowerFirst(&buf, m.Name)) {
+		case "type":
+			id.kind = v
+		case "principalId":
+			id.principal = v
+		case "arn":
+			id.arn = v
+		case "accountId":
+			id.account = v
+		case "accessKeyId":
+			id.key = v
+		case "userName":
+			id.user = v
+		case "invokedBy":
+			id.invokedBy = v
+		case "identityProvider":
+			id.provider = v
+		case "sessionContext":
+			id.readSession(v)
+		}
+	}
+}
+
+func (id *identity) readSession(value []byte) {
+	s := &id.session
+	var buf [32]byte
+	for c := rawjson.Members(value); ; {
+		m, ok := c.Next()
+		if !ok {
+			return
+		}
+		switch string(lowerFirst(&buf, m.Name)) {
+		case "attributes", "sessionAttributes":
+			s.created = member(m.Value, "creationDate")
+			s.mfa = member(m.Value, "mfaAuthenticated")
+		case "sessionIssuer":
+			s.issuer.arn = member(m.Value, "arn")
+			s.issuer.name = member(m.Value, "userName")
+		case "webIdFederationData":
+			s.federated = member(m.Value, "federatedProvider")
+		case "sourceIdentity":
+			s.source = m.Value
+		}
+	}
+}
+
+// member is the value of a member, its first letter in either case; nil when
+// absent or null.
+func member(object []byte, name string) []byte {
+	var found []byte
+	var buf [32]byte
+	for c := rawjson.Members(object); ; {
+		m, ok := c.Next()
+		if !ok {
+			break
+		}
+		if rawjson.Is(m.Name, name) || string(lowerFirst(&buf, m.Name)) == name {
+			found = m.Value
+		}
+	}
+	if len(found) > 0 && found[0] == 'n' {
+		return nil
+	}
+	return found
+}
+
+// setEndpoint files the caller's address: an IP address, or the name of a
+// service.
+func setEndpoint(ev *event.Event, source string) {
+	if a, err := netip.ParseAddr(source); err == nil && a.Zone() == "" {
+		ev.SrcEndpoint.IP, ev.IP = source, source
+		return
+	}
+	ev.SrcEndpoint.Name = or(source, "unknown")
+}
+
+// setSession files the session's credential, start and MFA; absent says which
+// texts stand for nothing.
+func (d *document) setSession(ev *event.Event, id *identity, nothing func(string) bool) {
+	s := &ev.Actor.Session
+	if created, ok := parseTime(d.copy(id.session.created)); ok {
+		s.CreatedTime = created.UnixMilli()
+	}
+	if key := d.copy(id.key); !nothing(key) {
+		s.CredentialUID = key
+	}
+	if mfa := d.plain(id.session.mfa); len(mfa) > 0 && !nothing(string(mfa)) {
+		s.HasMFA, s.IsMFA = true, string(mfa) == "true"
+	}
+	ev.Principal.AccessKey = s.CredentialUID
+	ev.Principal.MFA = yesNo(s.HasMFA, s.IsMFA)
+}
+
+// setSignInMFA files what a sign-in says of its own second factor.
+func setSignInMFA(ev *event.Event, known, used bool) {
+	if known {
+		ev.HasMFA, ev.IsMFA = true, used
+		ev.Principal.MFA = yesNo(true, used)
+	}
+}
+
+func yesNo(known, yes bool) string {
+	switch {
+	case !known:
+		return ""
+	case yes:
+		return "yes"
+	}
+	return "no"
+}
+
+// nameSomebody makes sure that the actor and the target satisfy OCSF, which
+// wants a user to have an account, a name or an id.
+func nameSomebody(ev *event.Event) {
+	for _, u := range []*event.User{&ev.Actor.User, &ev.User} {
+		if u.Name == "" && u.UID == "" && u.Account.UID == "" {
+			u.Name = "unknown"
+		}
+	}
+}
+
+// setResources makes the first resource the resource.
+func setResources(ev *event.Event) {
+	if len(ev.Resources) > 0 {
+		ev.Resource = ev.Resources[0]
+	}
+}
+
+func addResource(ev *event.Event, r event.Resource) {
+	if r.UID = or(r.UID, r.Name); r.UID == "" {
+		return
+	}
+	r.ID = r.UID
+	ev.Resources = append(ev.Resources, r)
+}
+
+// account is an account id in the cloud's own kind.
+func account(uid, kind string, kindID int) event.AccountRef {
+	if uid == "" {
+		return event.AccountRef{}
+	}
+	return event.AccountRef{UID: uid, Type: kind, TypeID: kindID}
+}
+
+// lastSegment is what follows the last separator, all of s without one.
+func lastSegment(s, separators string) string {
+	return s[strings.LastIndexAny(s, separators)+1:]
+}

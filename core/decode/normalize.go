@@ -1,0 +1,187 @@
+package decode
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+
+	"github.com/trailship/trailship/core/event"
+	"github.com/trailship/trailship/core/event/rawjson"
+)
+
+// format is a trail format: how to know its records and how to make events of
+// them. mapped are the members that have a place of their own in the event;
+// all others go to unmapped.
+type format struct {
+	name   string
+	is     func(d *document) bool
+	fill   func(ev *event.Event, d *document)
+	mapped fieldSet
+}
+
+// formats is the table of formats, in the order they are tried.
+var formats = [...]format{
+	{event.ActionTrail, isActionTrail, fillActionTrail, actionTrailMapped},
+	{event.CloudTrail, isCloudTrail, fillCloudTrail, cloudTrailMapped},
+}
+
+// documents are for records that do not come from a Reader.
+var documents = sync.Pool{New: func() any { return new(document) }}
+
+// Normalize empties ev and fills it from the record, which is a trail record
+// without an envelope; rec.Raw alone is enough. ev holds slices of rec.Raw.
+// The error is a *Reject: the record is not JSON, not a trail record, or its
+// time cannot be read.
+func Normalize(ev *event.Event, rec Record) error {
+	ev.Reset()
+	d := rec.doc
+	if d == nil || d.gen != rec.gen || !same(d.raw, rec.Raw) {
+		d = documents.Get().(*document)
+		defer documents.Put(d)
+		if err := d.parse(rec.Raw); err != nil {
+			return &Reject{rec.Index, rec.Offset, ReasonJSON, err.Error()}
+		}
+	}
+	f, reason := d.recognize()
+	if f == nil {
+		if reason == "" {
+			reason = d.foreign()
+		}
+		return &Reject{rec.Index, rec.Offset, reason, details[reason]}
+	}
+	d.text = ev.Text
+	written := d.str(fEventTime)
+	t, ok := parseTime(written)
+	if !ok {
+		return &Reject{rec.Index, rec.Offset, ReasonTime, "cannot read the event time " + quote(written)}
+	}
+	ev.Time = t
+	ev.Format = f.name
+	ev.RawJSON = d.raw
+	ev.Metadata.OriginalTime = written
+	d.fillCommon(ev)
+	f.fill(ev, d)
+	d.fillUnmapped(ev, f)
+	return nil
+}
+
+// same reports whether a and b are the same bytes of memory.
+func same(a, b []byte) bool { return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0] }
+
+// fillCommon sets what both clouds spell alike.
+func (d *document) fillCommon(ev *event.Event) {
+	ev.ID = d.str(fEventID)
+	if ev.ID == "" {
+		ev.ID = contentID(d.raw)
+	}
+	ev.SeverityID = 1
+	m := &ev.Metadata
+	m.UID = ev.ID
+	m.Version = event.OCSFVersion
+	m.EventCode = d.word(fEventType)
+	m.LogName = or(d.word(fEventCategory), "Management")
+	m.LogVersion = d.word(fEventVersion)
+	m.CorrelationUID = d.str(fSharedID)
+	m.Product.Version = m.LogVersion
+	ev.API.Version = d.word(fAPIVersion)
+	ev.RequestRaw = d.value(fRequest)
+	ev.ResponseRaw = d.value(fResponse)
+	ev.UserAgent = d.word(fUserAgent)
+	ev.HTTPRequest.UserAgent = ev.UserAgent
+}
+
+// contentID identifies a record without an event id by what it says.
+func contentID(raw []byte) string {
+	sum := sha256.Sum256(rawjson.AppendTokens(make([]byte, 0, len(raw)), raw))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// fieldSet is a set of fields.
+type fieldSet uint64
+
+func fields(list ...field) (s fieldSet) {
+	for _, f := range list {
+		s |= 1 << f
+	}
+	return s
+}
+
+func (s fieldSet) has(f field) bool { return s>>f&1 == 1 }
+
+// shaped are the mapped members that are no scalars, with the bracket they
+// open with. Request and response may be anything.
+func shaped(f field) (bracket byte) {
+	switch f {
+	case fIdentity, fReferenced, fInsight:
+		return '{'
+	case fResources:
+		return '['
+	}
+	return 0
+}
+
+// fillUnmapped collects the members of the record that have no place of their
+// own, or whose value does not fit the place. Of several with the same name
+// the last wins.
+func (d *document) fillUnmapped(ev *event.Event, f *format) {
+	for i, m := range d.members {
+		if d.hasPlace(i, f) {
+			continue
+		}
+		name := d.text.Intern(d.name(m.Name))
+		if n := find(ev.UnmappedRaw, name); n >= 0 {
+			ev.UnmappedRaw[n].Value = m.Value
+		} else if m.Value[0] != 'n' {
+			ev.UnmappedRaw = append(ev.UnmappedRaw, event.Pair{Name: name, Value: m.Value})
+		}
+	}
+	if ev.API.Request.UID == "" && ev.RequestRaw != nil {
+		ev.UnmappedRaw = append(ev.UnmappedRaw, event.Pair{Name: "requestParameters", Value: ev.RequestRaw})
+	}
+}
+
+// hasPlace reports whether member i went into the event by itself.
+func (d *document) hasPlace(i int, f *format) bool {
+	known := d.known[i]
+	if !f.mapped.has(known) {
+		return false
+	}
+	value := d.members[d.at[known]-1]
+	if int(d.at[known]) != i+1 {
+		return string(value.Name) == string(d.members[i].Name) // repeated: the last has the place
+	}
+	switch bracket := shaped(known); {
+	case known == fRequest || known == fResponse:
+		return true
+	case bracket != 0:
+		return value.Value[0] == bracket
+	}
+	return value.Value[0] != '{' && value.Value[0] != '['
+}
+
+// name is a member's name as valid text.
+func (d *document) name(name []byte) []byte {
+	if rawjson.Plain(name) {
+		return name
+	}
+	d.buf = rawjson.AppendText(d.buf[:0], name)
+	return d.buf
+}
+
+func find(pairs []event.Pair, name string) int {
+	for i := range pairs {
+		if pairs[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func quote(s string) string { return string(rawjson.AppendString(nil, s)) }

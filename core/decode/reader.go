@@ -1,0 +1,406 @@
+package decode
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/trailship/trailship/core/event/rawjson"
+)
+
+// Reader finds the records of one object. It belongs to one goroutine, is
+// used again for the next object through Reset, and allocates nothing per
+// record once its buffers have grown.
+type Reader struct {
+	limits Limits
+	window
+	state   state
+	first   bool  // no element of the current array was seen
+	object  bool  // the current array is a member of an object
+	records bool  // the current array held an object, so it is one of records
+	control bool  // the current array belongs to a CloudWatch control message
+	index   int64 // of the next record
+	failed  error // the end: io.EOF, *Damage or a read error, for ever
+	doc     document
+	scratch [2][]byte // texts of unwrapped strings
+	nested  *Reader   // of an object inside a record (awslogs.data)
+	depth   int       // nesting of this reader
+	from    int64     // offset of the record nested is in
+}
+
+type state uint8
+
+const (
+	between state = iota // documents
+	inArray
+	inTail // members of an object after its array of records
+	inNested
+)
+
+// errNone says that a step gave neither a record nor a reject.
+var errNone = errors.New("go on")
+
+// Reset makes r read the object src from its start. What r returned before is
+// void.
+func (r *Reader) Reset(src io.Reader) {
+	r.window.reset(src, r.limits)
+	r.state, r.index, r.failed = between, 0, nil
+	r.doc.gen++
+}
+
+// Next returns the next record. The error is io.EOF at a clean end, *Reject
+// when one record is lost and reading goes on, *Damage when the object is
+// broken here, and otherwise the source's own; after any but *Reject it is
+// returned again and again.
+func (r *Reader) Next() (Record, error) {
+	for r.failed == nil {
+		rec, err := r.step()
+		if err != errNone {
+			if _, lost := err.(*Reject); lost || err == nil {
+				r.index++
+			}
+			return rec, err
+		}
+	}
+	return Record{}, r.failed
+}
+
+func (r *Reader) step() (Record, error) {
+	switch r.state {
+	case inArray:
+		return r.element()
+	case inTail:
+		return r.tail(false)
+	case inNested:
+		return r.nestedRecord()
+	}
+	return r.between()
+}
+
+// between reads what starts between documents.
+func (r *Reader) between() (Record, error) {
+	c, err := r.peek()
+	switch {
+	case err == io.EOF:
+		r.failed = err
+		return Record{}, err
+	case err != nil:
+		return r.fail(err)
+	case c == '{':
+		return r.document()
+	case c == '[':
+		r.pos++
+		r.enter(false)
+		return Record{}, errNone
+	}
+	return r.junk()
+}
+
+// enter starts an array of records.
+func (r *Reader) enter(object bool) {
+	r.state, r.first, r.object, r.records = inArray, true, object, object
+}
+
+// document reads a top-level object: a record, a wrapped record, or an
+// envelope with an array of records, which then streams.
+func (r *Reader) document() (Record, error) {
+	start := r.offset()
+	end, st, err := r.scan(opensRecords)
+	switch {
+	case err == errTooLarge:
+		r.control = false
+		return r.tail(true)
+	case err == io.EOF && lineStart(r.text()) >= 0:
+		r.resync()
+		return r.reject(start, ReasonJSON, "the line ends inside an object")
+	case err != nil:
+		return r.fail(err)
+	case st == rawjson.Stopped:
+		r.control = r.doc.isControl()
+		r.pos += end + 1
+		r.enter(true)
+		return Record{}, errNone
+	case st != rawjson.OK:
+		detail := rawjson.Explain(r.text(), end, st).Error()
+		r.resync()
+		return r.reject(start, ReasonJSON, detail)
+	}
+	raw := r.text()[:end]
+	r.pos += end
+	if data := r.doc.awslogs(); data != nil {
+		return r.openNested(data, start)
+	}
+	return r.admit(raw, start)
+}
+
+var errTooLarge = errors.New("larger than a record may be")
+
+// scan reads the object that starts here into r.doc, as far as stop allows.
+func (r *Reader) scan(stop func([]byte, byte) bool) (end int, st rawjson.Status, err error) {
+	for {
+		text := r.text()
+		r.doc.gen++
+		r.doc.members, end, st = rawjson.Object(text, r.doc.members[:0], stop)
+		if st == rawjson.OK && int64(end) > r.limits.MaxRecord || st == rawjson.More && int64(len(text)) > r.limits.MaxRecord {
+			return 0, st, errTooLarge
+		}
+		if st != rawjson.More {
+			return end, st, nil
+		}
+		if err := r.more(); err != nil {
+			return 0, st, err
+		}
+	}
+}
+
+// junk passes over something at top level that is no object and no array.
+func (r *Reader) junk() (Record, error) {
+	start := r.offset()
+	for {
+		end, st := rawjson.Skip(r.text(), 0)
+		if end == len(r.text()) && st != rawjson.Bad && int64(end) <= r.limits.MaxRecord {
+			if err := r.more(); err == nil {
+				continue
+			} else if err != io.EOF {
+				return r.fail(err)
+			}
+		}
+		if st == rawjson.OK {
+			r.pos += end
+			return r.reject(start, ReasonForeign, "not a JSON object")
+		}
+		detail := rawjson.Explain(r.text(), end, st).Error()
+		r.resync()
+		return r.reject(start, ReasonJSON, detail)
+	}
+}
+
+// element reads the next element of an array of records, or the array's end.
+func (r *Reader) element() (Record, error) {
+	c, err := r.peek()
+	if err != nil {
+		return r.fail(err)
+	}
+	if c == ']' {
+		r.pos++
+		if r.state = between; r.object {
+			r.state = inTail
+		}
+		return Record{}, errNone
+	}
+	if !r.first {
+		if c != ',' {
+			return r.broken(fmt.Sprintf("unexpected %q between records", c))
+		}
+		r.pos++
+		if c, err = r.peek(); err != nil {
+			return r.fail(err)
+		}
+	}
+	r.first = false
+	if c != '{' {
+		return r.oddElement()
+	}
+	r.records = true
+	return r.objectElement()
+}
+
+func (r *Reader) objectElement() (Record, error) {
+	start := r.offset()
+	end, st, err := r.scan(nil)
+	switch {
+	case err == errTooLarge:
+		if err := r.skip(); err == errBroken {
+			return r.broken("broken inside a record")
+		} else if err != nil {
+			return r.fail(err)
+		}
+		return r.reject(start, ReasonTooLarge, fmt.Sprintf("larger than %d bytes", r.limits.MaxRecord))
+	case err != nil:
+		return r.fail(err)
+	case st != rawjson.OK:
+		return r.invalidElement(start, rawjson.Explain(r.text(), end, st).Error(), int64(end))
+	}
+	raw := r.text()[:end]
+	r.pos += end
+	if r.control {
+		return r.reject(start, reasonControl, "a CloudWatch Logs control message")
+	}
+	return r.admit(raw, start)
+}
+
+// oddElement passes over an element that is no object.
+func (r *Reader) oddElement() (Record, error) {
+	start := r.offset()
+	if c := r.buf[r.pos]; c == ']' || c == ',' || c == '}' || c == ':' {
+		return r.broken(fmt.Sprintf("unexpected %q where a record should be", c))
+	}
+	_, st := rawjson.Skip(r.text(), 0)
+	if err := r.skip(); err == errBroken {
+		return r.broken("broken inside an element")
+	} else if err != nil {
+		return r.fail(err)
+	}
+	if st == rawjson.Bad || st == rawjson.Deep {
+		return r.reject(start, ReasonJSON, "not JSON")
+	}
+	return r.reject(start, ReasonForeign, "not a JSON object")
+}
+
+// invalidElement decides about an element that is not JSON: when its brackets
+// balance and an element may follow, only it is lost.
+func (r *Reader) invalidElement(start int64, detail string, at int64) (Record, error) {
+	err := r.skip()
+	if err == nil {
+		if c, err := r.peek(); err != nil || c == ',' || c == ']' {
+			return r.reject(start, ReasonJSON, detail)
+		}
+	}
+	if !r.records {
+		return r.broken(detail)
+	}
+	return r.damage(start+at, ReasonJSON, detail)
+}
+
+// broken is the end of an array whose syntax is lost. When it was an array of
+// records the object is damaged; a line of text that happens to start with a
+// bracket costs only itself.
+func (r *Reader) broken(detail string) (Record, error) {
+	if r.records {
+		return r.damage(r.offset(), ReasonJSON, detail)
+	}
+	start := r.offset()
+	r.resync()
+	r.state = between
+	return r.reject(start, ReasonJSON, detail)
+}
+
+// tail reads on in an object nobody keeps: after its array of records, or, if
+// whole, from its start because it is too large to hold. Another array of
+// records is read too.
+func (r *Reader) tail(whole bool) (Record, error) {
+	start := r.offset()
+	if whole {
+		r.pos++
+	}
+	entered, err := r.skim(whole)
+	switch {
+	case err == errBroken && whole:
+		r.resync()
+		return r.reject(start, ReasonJSON, "broken inside an object")
+	case err == errBroken:
+		return r.damage(r.offset(), ReasonJSON, "broken after the records")
+	case err != nil:
+		return r.fail(err)
+	case entered:
+		r.enter(true)
+		return Record{}, errNone
+	}
+	if r.state = between; whole {
+		return r.reject(start, ReasonTooLarge, fmt.Sprintf("larger than %d bytes", r.limits.MaxRecord))
+	}
+	return Record{}, errNone
+}
+
+// skim consumes members up to the end of the object or into an array of
+// records. first says that none was read yet.
+func (r *Reader) skim(first bool) (entered bool, err error) {
+	for ; ; first = false {
+		c, err := r.peek()
+		if err != nil {
+			return false, err
+		}
+		if c == '}' {
+			r.pos++
+			return false, nil
+		}
+		if !first {
+			if c != ',' {
+				return false, errBroken
+			}
+			r.pos++
+		}
+		name, err := r.memberName()
+		if err != nil {
+			return false, err
+		}
+		if c, err = r.peek(); err != nil {
+			return false, err
+		}
+		if opensRecords(name, c) {
+			r.pos++
+			return true, nil
+		}
+		if err := r.skip(); err != nil {
+			return false, err
+		}
+	}
+}
+
+// memberName consumes a member's name and colon. The name is good until the
+// next read; a long one is cut off, for it is none we know.
+func (r *Reader) memberName() ([]byte, error) {
+	if c, err := r.peek(); err != nil {
+		return nil, err
+	} else if c != '"' {
+		return nil, errBroken
+	}
+	for len(r.text()) < longestName {
+		if err := r.more(); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	var known []byte
+	if end, st := rawjson.Skip(r.text(), 0); st == rawjson.OK && end <= longestName {
+		known = append(r.scratch[0][:0], r.text()[1:end-1]...)
+		r.scratch[0] = known
+	}
+	if err := r.skip(); err != nil {
+		return nil, err
+	}
+	if c, err := r.peek(); err != nil {
+		return nil, err
+	} else if c != ':' {
+		return nil, errBroken
+	}
+	r.pos++
+	return known, nil
+}
+
+const longestName = 64
+
+// opensRecords reports whether a member is an array of records to stream.
+func opensRecords(name []byte, c byte) bool {
+	if c != '[' {
+		return false
+	}
+	switch string(name) {
+	case "Records", "Events", "logEvents":
+		return true
+	}
+	return false
+}
+
+func (r *Reader) reject(offset int64, reason, detail string) (Record, error) {
+	return Record{}, &Reject{Index: r.index, Offset: offset, Reason: reason, Detail: detail}
+}
+
+func (r *Reader) damage(offset int64, reason, detail string) (Record, error) {
+	r.failed = &Damage{Index: r.index, Offset: offset, Reason: reason, Detail: detail}
+	return Record{}, r.failed
+}
+
+// fail ends the object inside a value because of a read error.
+func (r *Reader) fail(err error) (Record, error) {
+	end := r.base + int64(r.end)
+	if err == io.EOF {
+		return r.damage(end, ReasonTruncated, "the object ends inside a value")
+	}
+	if d, ok := err.(*Damage); ok {
+		return r.damage(end, d.Reason, d.Detail)
+	}
+	r.failed = err
+	return Record{}, err
+}

@@ -1,0 +1,241 @@
+package event
+
+import (
+	"bytes"
+	"strings"
+	"time"
+
+	"github.com/trailship/trailship/core/event/rawjson"
+)
+
+// Finding is one alert: what the rule says and what made it say so. It becomes
+// an OCSF Detection Finding (class 2004). Severity is the rule's word.
+type Finding struct {
+	ID, Message, Severity                   string
+	Title, Description, RuleID, RuleVersion string
+	Owner, Runbook, Pack                    string
+	Tags, Mitre, References, FalsePositives []string
+	Meta                                    map[string]any
+	Fields                                  []Field
+	Source, Object                          string
+	Record                                  int64
+	Backfill                                bool
+	Created                                 time.Time
+}
+
+// Field is one named value a rule computed.
+type Field struct {
+	Name  string
+	Value any
+}
+
+// The severities of rules, in OCSF's words and numbers.
+var severities = map[string]struct {
+	id      int64
+	caption string
+}{
+	"info": {1, "Informational"}, "low": {2, "Low"}, "medium": {3, "Medium"}, "high": {4, "High"}, "critical": {5, "Critical"},
+}
+
+// The seams that Include cuts at.
+const (
+	findingHead = `{"evidences":[{`
+	findingTail = `}}`
+)
+
+// Append appends the finding over ev as compact JSON without a newline. Its
+// first member is evidences, its last unmapped, which Include relies on.
+func (f *Finding) Append(dst []byte, ev *Event) []byte {
+	w := writer{append(dst, findingHead...)}
+	w.evidence(ev)
+	w.b = append(w.b, '}', ']')
+	w.findingMetadata(f, ev)
+	w.int("time", ev.Time.UnixMilli())
+	w.findingClass(f)
+	w.string("message", either(f.Message, f.Title))
+	w.bool("is_alert", true)
+	w.findingInfo(f, ev)
+	w.cloud(ev)
+	if ev.ClassUID != ClassDetectionFinding {
+		w.actor(ev)
+	}
+	if ev.API.Operation != "" {
+		w.api(ev)
+	}
+	w.resources(ev)
+	w.findingRest(f)
+	w.b = append(w.b, '}')
+	return w.b
+}
+
+// evidence writes what the event shows of itself. An insight about no call at
+// all still needs one of the things OCSF asks for.
+func (w *writer) evidence(ev *Event) {
+	if ev.ClassUID != ClassDetectionFinding {
+		w.actor(ev)
+	}
+	if ev.API.Operation != "" {
+		w.api(ev)
+	}
+	endpoint := ev.SrcEndpoint
+	if endpoint == (Endpoint{}) {
+		endpoint.Name = "unknown"
+	}
+	w.endpoint(endpoint)
+	w.httpRequest(ev)
+	w.resources(ev)
+}
+
+func (w *writer) findingMetadata(f *Finding, ev *Event) {
+	mark := w.open("metadata")
+	w.string("version", OCSFVersion)
+	w.string("uid", f.ID)
+	w.string("original_time", ev.Metadata.OriginalTime)
+	w.int("processed_time", f.Created.UnixMilli())
+	w.string("log_provider", "trailship")
+	w.string("correlation_uid", ev.Metadata.CorrelationUID)
+	w.product(Product{Name: "trailship", VendorName: "trailship"})
+	w.strings("profiles", []string{"cloud", "host"})
+	w.close(mark)
+}
+
+func (w *writer) findingClass(f *Finding) {
+	s, ok := severities[f.Severity]
+	if !ok {
+		s.id, s.caption = 99, "Other"
+	}
+	w.int("category_uid", 2)
+	w.string("category_name", "Findings")
+	w.int("class_uid", ClassDetectionFinding)
+	w.string("class_name", "Detection Finding")
+	w.int("activity_id", 1)
+	w.string("activity_name", "Create")
+	w.int("type_uid", ClassDetectionFinding*100+1)
+	w.string("type_name", "Detection Finding: Create")
+	w.int("severity_id", s.id)
+	w.string("severity", s.caption)
+	w.int("status_id", 1)
+	w.string("status", "New")
+}
+
+func (w *writer) findingInfo(f *Finding, ev *Event) {
+	seen := ev.Time.UnixMilli()
+	mark := w.open("finding_info")
+	w.name("uid")
+	w.b = rawjson.AppendString(w.b, f.ID)
+	w.string("title", f.Title)
+	w.string("desc", f.Description)
+	w.strings("types", f.Tags)
+	w.int("created_time", f.Created.UnixMilli())
+	w.int("first_seen_time", seen)
+	w.int("last_seen_time", seen)
+	if ev.Metadata.Product.Name != "" {
+		w.strings("data_sources", []string{ev.Metadata.Product.Name})
+	}
+	analytic := w.open("analytic")
+	w.int("type_id", 1)
+	w.string("type", "Rule")
+	w.string("uid", f.RuleID)
+	w.string("name", either(f.Title, f.RuleID))
+	w.string("version", f.RuleVersion)
+	w.close(analytic)
+	w.attacks(f.Mitre)
+	w.relatedEvent(ev)
+	w.close(mark)
+}
+
+// attacks writes ATT&CK ids: TA… is a tactic, T….nnn a sub-technique together
+// with its technique.
+func (w *writer) attacks(ids []string) {
+	mark := w.openList("attacks")
+	for _, id := range ids {
+		technique, _, sub := strings.Cut(id, ".")
+		w.comma()
+		w.b = append(w.b, '{')
+		if strings.HasPrefix(id, "TA") {
+			w.uid("tactic", id)
+		} else {
+			w.uid("technique", technique)
+			if sub {
+				w.uid("sub_technique", id)
+			}
+		}
+		w.b = append(w.b, '}')
+	}
+	w.closeList(mark)
+}
+
+// uid writes the object called name with nothing but its uid.
+func (w *writer) uid(name, uid string) {
+	w.name(name)
+	w.b = append(w.b, `{"uid":`...)
+	w.b = append(rawjson.AppendString(w.b, uid), '}')
+}
+
+func (w *writer) relatedEvent(ev *Event) {
+	mark := w.openList("related_events")
+	w.b = append(w.b, '{')
+	w.name("uid")
+	w.b = rawjson.AppendString(w.b, ev.Metadata.UID)
+	w.int("type_uid", int64(ev.TypeUID))
+	w.string("type", ev.TypeName)
+	w.product(Product{Name: ev.Metadata.Product.Name, VendorName: ev.Metadata.Product.VendorName})
+	w.b = append(w.b, '}')
+	w.closeList(mark)
+}
+
+// findingRest writes unmapped: what OCSF has no place for.
+func (w *writer) findingRest(f *Finding) {
+	w.name("unmapped")
+	w.b = append(w.b, '{')
+	w.name("rule_severity")
+	w.b = rawjson.AppendString(w.b, f.Severity)
+	w.string("owner", f.Owner)
+	w.string("runbook", f.Runbook)
+	w.string("pack", f.Pack)
+	w.strings("tags", f.Tags)
+	w.strings("references", f.References)
+	w.strings("false_positives", f.FalsePositives)
+	if len(f.Meta) > 0 {
+		w.value("meta", f.Meta)
+	}
+	fields := w.open("fields")
+	for _, field := range f.Fields {
+		w.value(field.Name, field.Value)
+	}
+	w.close(fields)
+	w.string("source", f.Source)
+	w.string("object", f.Object)
+	w.int("record", f.Record)
+	w.bool("backfill", f.Backfill)
+	w.b = append(w.b, '}')
+}
+
+// Include returns a copy of a finding made by Append with the event under
+// unmapped.event and the raw record under evidences[0].data, each only when
+// not nil. Anything that was not made by Append is returned as it is.
+func Include(finding, ev, raw []byte) []byte {
+	if !bytes.HasPrefix(finding, []byte(findingHead)) || !bytes.HasSuffix(finding, []byte(findingTail)) {
+		return bytes.Clone(finding)
+	}
+	body := finding[len(findingHead) : len(finding)-len(findingTail)]
+	out := make([]byte, 0, len(finding)+len(ev)+len(raw)+32)
+	out = append(out, findingHead...)
+	if raw != nil {
+		out = append(out, `"data":`...)
+		out = append(rawjson.AppendCompact(out, raw), ',')
+	}
+	out = append(out, body...)
+	if ev != nil {
+		out = append(out, `,"event":`...)
+		out = rawjson.AppendCompact(out, ev)
+	}
+	return append(out, findingTail...)
+}
+
+func either(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,78 @@
+package event
+
+import (
+	"fmt"
+
+	"github.com/trailship/trailship/core/event/rawjson"
+)
+
+// Load parses the open parts that are wanted and not parsed yet: Request,
+// Response (each also as API.….Data), Raw and Unmapped. An absent part stays
+// nil. The error says which part is not JSON; the others are loaded all the
+// same, and that part is not tried again.
+func (e *Event) Load(parts Parts) error {
+	parts &^= e.loaded
+	e.loaded |= parts
+	var failed error
+	parse := func(part Parts, name string, text []byte) any {
+		if parts&part == 0 || len(text) == 0 {
+			return nil
+		}
+		v, err := rawjson.Parse(text)
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("parsing the %s of event %s: %w", name, e.ID, err)
+		}
+		return v
+	}
+	if parts&PartRequest != 0 {
+		e.Request = parse(PartRequest, "request", e.RequestRaw)
+		e.API.Request.Data = e.Request
+	}
+	if parts&PartResponse != 0 {
+		e.Response = parse(PartResponse, "response", e.ResponseRaw)
+		e.API.Response.Data = e.Response
+	}
+	if parts&PartRaw != 0 {
+		e.Raw = parse(PartRaw, "record", e.RawJSON)
+	}
+	if parts&PartUnmapped != 0 {
+		unmapped := make(map[string]any, len(e.UnmappedRaw)+1)
+		for _, p := range e.UnmappedRaw {
+			unmapped[p.Name] = parse(PartUnmapped, p.Name, p.Value)
+		}
+		if e.hidesResources() {
+			unmapped["resources"] = e.resourceMaps()
+		}
+		e.Unmapped = unmapped
+	}
+	return failed
+}
+
+// hidesResources reports that the class of e has no resources attribute, so
+// that they stand in unmapped.
+func (e *Event) hidesResources() bool {
+	if e.ClassUID != ClassAuthentication && e.ClassUID != ClassAccountChange {
+		return false
+	}
+	for _, r := range e.Resources {
+		if !r.Asked {
+			return true
+		}
+	}
+	return false
+}
+
+// resourceMaps is the resources as they look in the output.
+func (e *Event) resourceMaps() []any {
+	var list []any
+	for _, r := range e.Resources {
+		if r.Asked {
+			continue
+		}
+		var w writer
+		w.resource(r)
+		v, _ := rawjson.Parse(w.b)
+		list = append(list, v)
+	}
+	return list
+}

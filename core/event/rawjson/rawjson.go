@@ -1,0 +1,328 @@
+// Package rawjson reads JSON where it lies: it finds and checks values in a
+// byte slice without building anything, so that a trail record costs one pass
+// over its bytes whatever it holds.
+//
+// [Object] and [Skip] check everything RFC 8259 asks for except UTF-8, which
+// is mended where text is taken out ([AppendText], [AppendCompact]). [Parse]
+// builds values for those who need them. Nothing here keeps state, starts
+// anything or writes to its input.
+package rawjson
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// MaxDepth is how deep values may nest.
+const MaxDepth = 1000
+
+// Status says how a scan ended.
+type Status uint8
+
+// How a scan can end. The position beside it is where the value ends (OK),
+// where more text is needed (More), the offending byte (Bad), the bracket one
+// too deep (Deep), or the value the caller wanted to see (Stopped).
+const (
+	OK Status = iota
+	More
+	Bad
+	Deep
+	Stopped
+)
+
+// Member is one member of a scanned object. Name is the text between the
+// quotes, escapes and all; Value is the value's JSON. Both are slices of the
+// scanned text.
+type Member struct {
+	Name, Value []byte
+}
+
+// Object scans the object that starts at b[0], which must be '{', appends its
+// members to dst and returns the end of the object. Before a member's value is
+// scanned stop, if not nil, is shown its name and the first byte of the value;
+// when it answers true the scan ends there with Stopped.
+func Object(b []byte, dst []Member, stop func(name []byte, c byte) bool) ([]Member, int, Status) {
+	i := space(b, 1)
+	if i < len(b) && b[i] == '}' {
+		return dst, i + 1, OK
+	}
+	for {
+		name, at, st := memberName(b, i)
+		if st != OK {
+			return dst, at, st
+		}
+		if stop != nil && stop(name, b[at]) {
+			return dst, at, Stopped
+		}
+		end, st := skip(b, at, 1)
+		if st != OK {
+			return dst, end, st
+		}
+		dst = append(dst, Member{name, b[at:end]})
+		i = space(b, end)
+		switch {
+		case i >= len(b):
+			return dst, i, More
+		case b[i] == '}':
+			return dst, i + 1, OK
+		case b[i] != ',':
+			return dst, i, Bad
+		}
+		i++
+	}
+}
+
+// memberName scans `"name" :` at b[i] and returns the name and where the
+// value starts; there is a byte there when the status is OK.
+func memberName(b []byte, i int) ([]byte, int, Status) {
+	i = space(b, i)
+	if i >= len(b) {
+		return nil, i, More
+	}
+	if b[i] != '"' {
+		return nil, i, Bad
+	}
+	end, st := stringEnd(b, i+1)
+	if st != OK {
+		return nil, end, st
+	}
+	name := b[i+1 : end-1]
+	if end = space(b, end); end >= len(b) {
+		return nil, end, More
+	}
+	if b[end] != ':' {
+		return nil, end, Bad
+	}
+	if end = space(b, end+1); end >= len(b) {
+		return nil, end, More
+	}
+	return name, end, OK
+}
+
+// Skip scans the value at b[i], white space before it allowed, and returns its
+// end. A number that reaches the end of b is taken to end there.
+func Skip(b []byte, i int) (int, Status) { return skip(b, i, 0) }
+
+// skip is Skip below depth enclosing brackets. It is one loop over an explicit
+// stack of bits (1 = object), because a stranger chooses the depth.
+func skip(b []byte, i, depth int) (int, Status) {
+	var stack [MaxDepth/64 + 1]uint64
+	var st Status
+	base := depth
+value:
+	if i = space(b, i); i >= len(b) {
+		return i, More
+	}
+	switch c := b[i]; {
+	case c == '"':
+		if i, st = stringEnd(b, i+1); st != OK {
+			return i, st
+		}
+	case c == '{' || c == '[':
+		if depth >= MaxDepth {
+			return i, Deep
+		}
+		bit := uint64(1) << (depth & 63)
+		if stack[depth>>6] &^= bit; c == '{' {
+			stack[depth>>6] |= bit
+		}
+		depth++
+		if i = space(b, i+1); i >= len(b) {
+			return i, More
+		}
+		if b[i] == c+2 { // ']' is '['+2, '}' is '{'+2
+			i++
+			depth--
+			break
+		}
+		if c == '{' {
+			goto name
+		}
+		goto value
+	default:
+		if i, st = scalar(b, i); st != OK {
+			return i, st
+		}
+	}
+after:
+	if depth == base {
+		return i, OK
+	}
+	if i = space(b, i); i >= len(b) {
+		return i, More
+	}
+	{
+		object := stack[(depth-1)>>6]>>((depth-1)&63)&1 == 1
+		switch c := b[i]; {
+		case c == ',':
+			if i++; object {
+				goto name
+			}
+			goto value
+		case c == '}' && object, c == ']' && !object:
+			i++
+			depth--
+			goto after
+		}
+		return i, Bad
+	}
+name:
+	if _, i, st = memberName(b, i); st != OK {
+		return i, st
+	}
+	goto value
+}
+
+// space returns the first position from i that is not white space.
+func space(b []byte, i int) int {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// stringEnd scans a string whose opening quote is before i and returns the
+// position after its closing quote.
+func stringEnd(b []byte, i int) (int, Status) {
+	for {
+		i = plain(b, i)
+		if i >= len(b) {
+			return i, More
+		}
+		switch b[i] {
+		case '"':
+			return i + 1, OK
+		case '\\':
+			var st Status
+			if i, st = escapeEnd(b, i); st != OK {
+				return i, st
+			}
+		default: // a bare control character
+			return i, Bad
+		}
+	}
+}
+
+const ones = 0x0101010101010101
+
+// plain returns the first position from i that holds a quote, a backslash or a
+// control character: eight bytes at a time, a borrow can only mark bytes above
+// a true hit, and the lowest mark is taken.
+func plain(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		q, s := x^(ones*'"'), x^(ones*'\\')
+		hit := ((x-ones*' ')&^x | (q-ones)&^q | (s-ones)&^s) & (ones * 0x80)
+		if hit != 0 {
+			return i + bits.TrailingZeros64(hit)>>3
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c == '"' || c == '\\' || c < ' ' {
+			return i
+		}
+	}
+	return i
+}
+
+// escapeEnd checks the escape whose backslash is at i.
+func escapeEnd(b []byte, i int) (int, Status) {
+	if i+1 >= len(b) {
+		return i, More
+	}
+	switch b[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2, OK
+	case 'u':
+		for n := i + 2; n < i+6; n++ {
+			if n >= len(b) {
+				return n, More
+			}
+			if hex(b[n]) < 0 {
+				return n, Bad
+			}
+		}
+		return i + 6, OK
+	}
+	return i + 1, Bad
+}
+
+// hex is the value of a hexadecimal digit, -1 of any other byte.
+func hex(c byte) rune {
+	switch {
+	case '0' <= c && c <= '9':
+		return rune(c - '0')
+	case 'a' <= c && c <= 'f':
+		return rune(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return rune(c-'A') + 10
+	}
+	return -1
+}
+
+// scalar scans a literal or a number.
+func scalar(b []byte, i int) (int, Status) {
+	switch b[i] {
+	case 't':
+		return literal(b, i, "true")
+	case 'f':
+		return literal(b, i, "false")
+	case 'n':
+		return literal(b, i, "null")
+	}
+	return number(b, i)
+}
+
+func literal(b []byte, i int, want string) (int, Status) {
+	for n := range len(want) {
+		if i+n >= len(b) {
+			return i + n, More
+		}
+		if b[i+n] != want[n] {
+			return i + n, Bad
+		}
+	}
+	return i + len(want), OK
+}
+
+func number(b []byte, i int) (int, Status) {
+	if b[i] == '-' {
+		i++
+	}
+	start := i
+	i, st := digits(b, i)
+	if st != OK {
+		return i, st
+	}
+	if b[start] == '0' && i > start+1 {
+		return start + 1, Bad
+	}
+	if i < len(b) && b[i] == '.' {
+		if i, st = digits(b, i+1); st != OK {
+			return i, st
+		}
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		return digits(b, i)
+	}
+	return i, OK
+}
+
+// digits scans one digit or more.
+func digits(b []byte, i int) (int, Status) {
+	if i >= len(b) {
+		return i, More
+	}
+	start := i
+	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+		i++
+	}
+	if i == start {
+		return i, Bad
+	}
+	return i, OK
+}

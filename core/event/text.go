@@ -1,0 +1,52 @@
+package event
+
+import "strings"
+
+// Text keeps the strings of events. They are cut from blocks that are filled
+// once and never written again, so they stay good after the event is reused;
+// one string keeps its whole block (8 KiB) alive, so clone what is kept for
+// long. The zero Text is ready; it belongs to one goroutine.
+type Text struct {
+	block strings.Builder
+	seen  [256]string
+}
+
+const (
+	blockSize = 8 << 10
+	ownBlock  = 1 << 10 // a longer string gets memory of its own
+	internMax = 64      // a longer string is not worth remembering
+)
+
+// Copy returns b as a string.
+func (t *Text) Copy(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if len(b) > ownBlock {
+		return string(b)
+	}
+	if t.block.Cap()-t.block.Len() < len(b) {
+		t.block = strings.Builder{}
+		t.block.Grow(blockSize)
+	}
+	start := t.block.Len()
+	t.block.Write(b)
+	return t.block.String()[start:]
+}
+
+// Intern is Copy for strings that come again and again (services, actions,
+// regions, accounts): the same string is handed out while it is remembered.
+func (t *Text) Intern(b []byte) string {
+	if len(b) == 0 || len(b) > internMax {
+		return t.Copy(b)
+	}
+	h := uint32(2166136261)
+	for _, c := range b {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	slot := &t.seen[(h^h>>8)&uint32(len(t.seen)-1)]
+	if *slot != string(b) {
+		*slot = t.Copy(b)
+	}
+	return *slot
+}
