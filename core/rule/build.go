@@ -96,7 +96,6 @@ func (b *builder) build() *Rule {
 		Enabled: doc.Enabled == nil || *doc.Enabled, Shadow: doc.Shadow != nil && *doc.Shadow,
 		Condition: doc.Condition.Value, Meta: metaOf(doc.Meta),
 		Pack: d.source.pack.Name, PackVersion: d.source.pack.Version, File: d.node.File(), Line: d.node.Line(),
-		tests: doc.Tests,
 	}
 	if r.Status == "" {
 		r.Status = "stable"
@@ -112,9 +111,8 @@ func (b *builder) build() *Rule {
 	for _, f := range doc.Fields {
 		r.fields = append(r.fields, field{f.Name, b.expression(f.Value, f.Name, wantAny)})
 	}
-	b.checkTests()
+	r.tests = b.tests(doc.Tests)
 	r.keys = d.effective()
-	r.scope = b.scope(d.node)
 	return r
 }
 

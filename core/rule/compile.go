@@ -114,7 +114,7 @@ func (c *compiler) parseInside(text string, sc *scope, inside []string) (*parsed
 		return nil, nil
 	}
 	if len(r.problems) > 0 {
-		return nil, r.problems
+		return nil, append(r.problems, c.furtherProblems(tree)...)
 	}
 	typ, problems := c.check(tree)
 	if len(problems) > 0 {
@@ -132,9 +132,17 @@ func (c *compiler) check(tree *parser.Tree) (reflect.Type, []problem) {
 	}
 	if err != nil {
 		e := located(err)
-		return nil, []problem{{e.From, "E207", e.Message}}
+		return nil, []problem{{e.From, "E207", plainWords(e.Message)}}
 	}
 	return typ, nil
+}
+
+// furtherProblems are the mistakes that can be told although names are unknown.
+func (c *compiler) furtherProblems(tree *parser.Tree) []problem {
+	if _, err := checker.Check(tree, c.config); err == nil {
+		return nil
+	}
+	return append(misplacedNot(&tree.Node), unknownMembers(&tree.Node)...)
 }
 
 // located is the position an error of expr has, the start when it has none.

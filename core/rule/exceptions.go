@@ -13,6 +13,8 @@ import (
 // or the value of a field that must be one of several.
 type exceptionTest struct {
 	text   string // as written, for Explain
+	left   string // the field of a line of `match`
+	scope  *scope
 	value  *expression
 	accept *matcherValues // nil: value itself must be true
 }
@@ -59,7 +61,7 @@ func (b *builder) exceptions(docs []exceptionDoc) []Exception {
 			}
 		case doc.Condition.Value != "":
 			x := b.expression(doc.Condition, "condition", wantBool)
-			e.tests = append(e.tests, exceptionTest{text: doc.Condition.Value, value: x})
+			e.tests = append(e.tests, exceptionTest{text: doc.Condition.Value, scope: b.scope(doc.Condition.Node), value: x})
 		}
 		for _, pair := range doc.Match {
 			e.tests = append(e.tests, b.match(pair))
@@ -107,7 +109,7 @@ func (b *builder) match(pair diag.Entry[diag.Node]) exceptionTest {
 	if value != nil {
 		b.comparable(pair, value, nodes)
 	}
-	return exceptionTest{text: fmt.Sprintf("%s: %s", pair.Name, strings.Join(texts, ", ")), value: value, accept: m}
+	return exceptionTest{text: fmt.Sprintf("%s: %s", pair.Name, strings.Join(texts, ", ")), left: pair.Name, scope: sc, value: value, accept: m}
 }
 
 func (b *builder) accept(m *matcherValues, n diag.Node, sc *scope) {

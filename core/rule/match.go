@@ -17,11 +17,12 @@ type Matcher struct {
 	matches []Match
 	picked  []int // indexes of the rules an event may match
 	loaded  event.Parts
+	failure func(*Rule, error) // what happens to a failed evaluation
 }
 
 // NewMatcher makes a Matcher for one goroutine.
 func (s *Set) NewMatcher() *Matcher {
-	return &Matcher{set: s, vm: vm.VM{MemoryBudget: memoryBudget}}
+	return &Matcher{set: s, vm: vm.VM{MemoryBudget: memoryBudget}, failure: s.count}
 }
 
 // Match is one event that one rule matched.
@@ -51,7 +52,7 @@ func (m *Matcher) Match(ev *event.Event) []Match {
 func (m *Matcher) try(r *Rule, ev *event.Event) {
 	defer func() {
 		if p := recover(); p != nil {
-			m.failed(r, fmt.Errorf("panic: %v", p))
+			m.failure(r, fmt.Errorf("panic: %v", p))
 		}
 	}()
 	if r.formats != nil && !r.formats[ev.Format] || !m.holds(r, ev) || m.excepted(r, ev) != nil {
@@ -60,10 +61,11 @@ func (m *Matcher) try(r *Rule, ev *event.Event) {
 	m.matches = append(m.matches, m.match(r, ev))
 }
 
-func (m *Matcher) failed(r *Rule, err error) {
+// count notes a failed evaluation.
+func (s *Set) count(r *Rule, err error) {
 	r.evalErrors.Add(1)
-	if m.set.options.EvalError != nil {
-		m.set.options.EvalError(r, err)
+	if s.options.EvalError != nil {
+		s.options.EvalError(r, err)
 	}
 }
 
@@ -72,7 +74,7 @@ func (m *Matcher) holds(r *Rule, ev *event.Event) bool {
 	for _, c := range r.conditions {
 		v, err := m.run(c, ev)
 		if err != nil {
-			m.failed(r, err)
+			m.failure(r, err)
 			return false
 		}
 		if v != true {
@@ -98,7 +100,7 @@ func (m *Matcher) run(e *expression, ev *event.Event) (any, error) {
 func (m *Matcher) value(r *Rule, e *expression, ev *event.Event) any {
 	v, err := m.run(e, ev)
 	if err != nil {
-		m.failed(r, err)
+		m.failure(r, err)
 		return nil
 	}
 	return v

@@ -3,6 +3,7 @@ package rule
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -278,4 +279,23 @@ func unexpected(token string) string {
 		return "unexpected " + strings.TrimSuffix(rest, ")")
 	}
 	return "unexpected " + token
+}
+
+var (
+	mismatch = regexp.MustCompile(`^invalid operation: (.+) \(mismatched types? (.+?)(?: and (.+))?\)$`)
+	// typeWords are the words for what the checker calls by Go's names.
+	typeWords = strings.NewReplacer("time.Time", "a time", "time.Duration", "a duration", "string", "text",
+		"int64", "a number", "float64", "a number", "int", "a number", "bool", "true or false", "nil", "nothing")
+)
+
+// plainWords puts what the checker says in words for rule authors.
+func plainWords(message string) string {
+	if m := mismatch.FindStringSubmatch(message); m != nil {
+		types := typeWords.Replace(m[2])
+		if m[3] != "" {
+			types += " and " + typeWords.Replace(m[3])
+		}
+		return fmt.Sprintf("%q does not go with %s", m[1], types)
+	}
+	return strings.ReplaceAll(message, "interface {}", "anything")
 }

@@ -14,6 +14,7 @@ package rule
 
 import (
 	"io/fs"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,8 @@ type Set struct {
 	options Options
 	byID    map[string]*Rule
 	index   index
+
+	explaining sync.Mutex
 }
 
 // File is one file that went into a Set.
@@ -108,10 +111,9 @@ type Rule struct {
 	keyParts   []*expression // of dedup
 	message    *template
 	fields     []field
-	tests      []testDoc
+	tests      []test
 	anchors    anchors
 	texts      []sourceText // for Explain
-	scope      *scope
 
 	evalErrors atomic.Uint64
 	emptyKeys  atomic.Uint64

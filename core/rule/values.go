@@ -155,14 +155,14 @@ func plainValue(v any) (any, error) {
 		m := map[string]any{}
 		for i := range rv.NumField() {
 			if name := rv.Type().Field(i).Tag.Get("expr"); name != "" && name != "-" {
-				m[name] = rv.Field(i).Interface()
+				m[name] = fieldValue(rv.Field(i).Interface())
 			}
 		}
 		return m, nil
 	case reflect.Slice, reflect.Array:
 		items := make([]any, rv.Len())
 		for i := range items {
-			items[i] = rv.Index(i).Interface()
+			items[i] = fieldValue(rv.Index(i).Interface())
 		}
 		return items, nil
 	case reflect.Map:
