@@ -131,3 +131,14 @@ func mapsEqual(a, b map[string]int) bool {
 	}
 	return len(a) == len(b)
 }
+
+func readJSON(t testing.TB, file string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
