@@ -147,23 +147,6 @@ func (m *Matcher) match(r *Rule, ev *event.Event) Match {
 	return out
 }
 
-// fieldValue is a value as JSON can hold it.
-func fieldValue(v any) any {
-	switch v := v.(type) {
-	case nil, string, bool, int, int64, float64, map[string]any, []any, []string:
-		return v
-	case time.Time:
-		return v.UTC().Format(time.RFC3339Nano)
-	case fmt.Stringer:
-		return v.String()
-	}
-	plain, err := plainValue(v)
-	if err != nil {
-		return display(v)
-	}
-	return plain
-}
-
 // deduplicate gives the match the id of its key and span of time; false when
 // every value of the key is empty.
 func (m *Matcher) deduplicate(out *Match, ev *event.Event) bool {

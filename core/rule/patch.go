@@ -351,13 +351,15 @@ func sourceOf(n ast.Node) string {
 // asked before the patches, while member chains are still whole.
 func openParts(root ast.Node) event.Parts {
 	var parts event.Parts
-	whole := map[string]int{} // how often an object of api is used other than by a member
+	whole := map[string]int{} // how often a path is used
 	ast.Walk(&root, visit(func(n *ast.Node) {
 		switch x := (*n).(type) {
 		case *ast.IdentifierNode:
 			whole[x.Value]++
 		case *ast.MemberNode:
-			whole[chain(x.Node)]--
+			if base := chain(x.Node); base == "api" || base == "api.request" || base == "api.response" {
+				whole[base]-- // what is read of it is counted by its own name
+			}
 			whole[chain(x)]++
 		}
 	}))

@@ -61,6 +61,8 @@ func appendJSON(dst []byte, v any, limit int) ([]byte, error) {
 		return appendString(dst, v), nil
 	case time.Time:
 		return appendString(dst, v.UTC().Format(time.RFC3339Nano)), nil
+	case fmt.Stringer:
+		return appendString(dst, v.String()), nil
 	case map[string]any:
 		return appendMap(dst, v, limit)
 	}
@@ -155,14 +157,14 @@ func plainValue(v any) (any, error) {
 		m := map[string]any{}
 		for i := range rv.NumField() {
 			if name := rv.Type().Field(i).Tag.Get("expr"); name != "" && name != "-" {
-				m[name] = fieldValue(rv.Field(i).Interface())
+				m[name] = detached(rv.Field(i).Interface())
 			}
 		}
 		return m, nil
 	case reflect.Slice, reflect.Array:
 		items := make([]any, rv.Len())
 		for i := range items {
-			items[i] = fieldValue(rv.Index(i).Interface())
+			items[i] = detached(rv.Index(i).Interface())
 		}
 		return items, nil
 	case reflect.Map:
@@ -246,4 +248,42 @@ func empty(v any) bool {
 		return len(v) == 0
 	}
 	return false
+}
+
+// fieldValue is a value as JSON holds it, and no part of the event's memory:
+// the event is written over by the next record.
+func fieldValue(v any) any {
+	if _, err := appendJSON(nil, v, maxText); err != nil { // this also bounds the copy
+		return display(v)
+	}
+	return detached(v)
+}
+
+// detached copies a value with what is in it.
+func detached(v any) any {
+	switch v := v.(type) {
+	case nil, string, bool, int, int64, float64:
+		return v
+	case time.Time:
+		return v.UTC().Format(time.RFC3339Nano)
+	case fmt.Stringer:
+		return v.String()
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = detached(v[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k := range v {
+			out[k] = detached(v[k])
+		}
+		return out
+	}
+	plain, err := plainValue(v)
+	if err != nil {
+		return display(v)
+	}
+	return plain
 }
