@@ -179,7 +179,7 @@ func (d *decoder) missing(n Node, t reflect.Type) { d.required(n, fieldsOf(t), n
 func (d *decoder) slice(n Node, v reflect.Value, enum []string) {
 	if n.Kind() != Sequence {
 		want := "a list"
-		if n.Kind() == Scalar && !n.Replaced() && len(n.Value()) <= 40 && !strings.Contains(n.Value(), "\n") {
+		if n.Kind() == Scalar && !n.Secret() && len(n.Value()) <= 40 && !strings.Contains(n.Value(), "\n") {
 			d.errorf(n, "E012", "%s must be a list, got %s: write [%s]", n.label(), n.got(), n.Value())
 			return
 		}
@@ -228,7 +228,7 @@ func (d *decoder) text(n Node, v reflect.Value, enum []string) bool {
 		return true
 	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		if err := u.UnmarshalText([]byte(n.Value())); err != nil && !n.Replaced() {
+		if err := u.UnmarshalText([]byte(n.Value())); err != nil && !n.Secret() {
 			d.errorf(n, "E012", "%s: %v", n.label(), err)
 		} else if err != nil {
 			d.wrong(n, "readable")
@@ -315,7 +315,7 @@ func fieldsOf(t reflect.Type) []field {
 				out = append(out, f)
 			}
 			continue
-		case !sf.IsExported() || name == "-":
+		case !sf.IsExported() || name == "-" || sf.Anonymous:
 			continue
 		case name == "":
 			name = strings.ToLower(sf.Name)

@@ -20,8 +20,9 @@ type File struct {
 	root   *yaml.Node
 	flag   bool                     // made by Set: there is no line to point at
 	grafts map[*yaml.Node]*File     // nodes that come from Set
-	values map[*yaml.Node]string    // what Replace put in place of the text
+	values map[*yaml.Node]string    // what Replace and Rewrite put in place of the text
 	hidden map[int]map[int]struct{} // line → columns masked by Hide, both from 0
+	masked map[*yaml.Node]bool      // scalars whose text is a secret
 }
 
 // Parse reads one YAML document. The File is never nil; when the text is not

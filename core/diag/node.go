@@ -96,15 +96,21 @@ func (n Node) File() string {
 func (n Node) Line() int { return n.Errorf("", "").Line }
 
 // Replace makes value the text of a scalar. The new value is a secret from then
-// on: no diagnostic quotes it, and offsets into it are reported at its start.
+// on: no diagnostic quotes it. Offsets into it are reported at its start.
 func (n Node) Replace(value string) {
+	n.Rewrite(value)
+	n.f.mask(n.y)
+}
+
+// Rewrite is Replace for what is no secret.
+func (n Node) Rewrite(value string) {
 	if n.f.values == nil {
 		n.f.values = map[*yaml.Node]string{}
 	}
 	n.f.values[n.y] = value
 }
 
-// Replaced says that Replace was called on this scalar.
+// Replaced says that Replace or Rewrite was called on this scalar.
 func (n Node) Replaced() bool {
 	if n.y == nil {
 		return false
@@ -198,12 +204,13 @@ func (n Node) diagnostic(offset int, code, format string, args ...any) Diagnosti
 // Hide masks the text of a scalar in the source lines diagnostics show: it is a
 // secret somebody wrote into the file.
 func (n Node) Hide() {
-	if n.y == nil || n.y.Kind != yaml.ScalarNode || n.f.flag {
+	if n.y == nil || n.y.Kind != yaml.ScalarNode {
 		return
 	}
 	if n.f.hidden == nil {
 		n.f.hidden = map[int]map[int]struct{}{}
 	}
+	n.f.mask(n.y)
 	places := n.f.places(n.y)
 	for i, p := range places[:len(places)-1] {
 		width := 1
@@ -214,6 +221,13 @@ func (n Node) Hide() {
 			n.f.hide(p.line, p.col+c)
 		}
 	}
+}
+
+func (f *File) mask(y *yaml.Node) {
+	if f.masked == nil {
+		f.masked = map[*yaml.Node]bool{}
+	}
+	f.masked[y] = true
 }
 
 func (f *File) hide(line, col int) {
@@ -235,15 +249,32 @@ func (n Node) got() string {
 	}
 	v := n.Value()
 	switch {
-	case n.Replaced():
-		return "•••"
+	case n.Secret():
+		return mask
 	case n.Plain() && slices.Contains([]string{"!!int", "!!float", "!!bool"}, n.y.Tag):
 		return v
+	}
+	return "text " + n.Quoted()
+}
+
+// mask is what stands for a secret.
+const mask = "•••"
+
+// Secret says that the text of a scalar is not to be shown: Replace or Hide was
+// called on it.
+func (n Node) Secret() bool { return n.y != nil && n.f.masked[n.y] }
+
+// Quoted is the text of a scalar for a message: in quotes, shortened, and
+// masked when it is a secret.
+func (n Node) Quoted() string {
+	v := n.Value()
+	if n.Secret() {
+		return mask
 	}
 	if utf8.RuneCountInString(v) > 40 {
 		v = string([]rune(v)[:40]) + "…"
 	}
-	return "text " + quote(v)
+	return quote(v)
 }
 
 // quote puts v in double quotes and leaves everything that prints as it is.

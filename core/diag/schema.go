@@ -25,8 +25,8 @@ func Schema(v any, id, title string) []byte {
 	return append(out, '\n')
 }
 
-// Schemer is a Decoder that describes what it reads. One that does not is
-// described as anything.
+// Schemer is a Decoder that describes what it reads. Of those that do not,
+// structs are described by their fields, and others as anything.
 type Schemer interface {
 	YAMLSchema() map[string]any
 }
@@ -51,8 +51,12 @@ func (s *schemer) typ(t reflect.Type) map[string]any {
 		return map[string]any{"type": []string{"string", "integer"}, "examples": []string{"4MiB", "2GiB"}}
 	case *String:
 		return map[string]any{"type": []string{"string", "number", "boolean"}}
-	case *Node, Decoder:
+	case *Node:
 		return map[string]any{}
+	case Decoder:
+		if t.Kind() != reflect.Struct {
+			return map[string]any{}
+		}
 	}
 	return s.kind(t)
 }
