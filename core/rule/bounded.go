@@ -30,7 +30,7 @@ var hidden = map[string]func(args ...any) (any, error){
 	"@at":      func(a ...any) (any, error) { return at(a[0], a[1]), nil },
 	"@text":    func(a ...any) (any, error) { return orElse(a[0], ""), nil },
 	"@items":   func(a ...any) (any, error) { return orElse(a[0], []any{}), nil },
-	"@map":     func(a ...any) (any, error) { return orElse(a[0], map[string]any{}), nil },
+	"@members": func(a ...any) (any, error) { return orElse(a[0], map[string]any{}), nil },
 	"@<":       func(a ...any) (any, error) { return known(a) && runtime.Less(a[0], a[1]), nil },
 	"@<=":      func(a ...any) (any, error) { return known(a) && runtime.LessOrEqual(a[0], a[1]), nil },
 	"@>":       func(a ...any) (any, error) { return known(a) && runtime.More(a[0], a[1]), nil },

@@ -180,7 +180,7 @@ func (p *patcher) builtin(n *ast.Node, b *ast.BuiltinNode) {
 	case slices.Contains(listBuiltins, b.Name):
 		orEmpty(&b.Arguments[0], "@items")
 	case slices.Contains(mapBuiltins, b.Name):
-		orEmpty(&b.Arguments[0], "@map")
+		orEmpty(&b.Arguments[0], "@members")
 	}
 	if slices.Contains(predicates, b.Name) && len(b.Arguments) > 1 {
 		if f, ok := b.Arguments[1].(*ast.PredicateNode); ok {
