@@ -34,7 +34,7 @@ func (v *validator) errorf(n diag.Node, code, format string, args ...any) {
 
 func (v *validator) config(c *Config) {
 	if c.Version != Version && c.Node.Key("version").Kind() != diag.Absent {
-		v.errorf(c.Node.Key("version"), "E102", "version %d is not known: the newest this program reads is %d", c.Version, Version)
+		v.errorf(c.Node.Key("version"), "E102", "version %s is not known: the newest this program reads is %d", c.Node.Key("version").Got(), Version)
 	}
 	c.DataDir = v.path(c.Node.Key("data_dir"), c.DataDir)
 	v.paths(c.Node.Key("plugin_dirs"), c.PluginDirs)
@@ -73,7 +73,7 @@ func (v *validator) limits(n diag.Node, l Limits) {
 	v.atLeast(n.Key("max_object"), l.MaxObject > 0, "1B")
 	v.atLeast(n.Key("max_record"), l.MaxRecord > 0, "1B")
 	if l.MaxRecord > l.MaxObject {
-		v.errorf(n.Key("max_record"), "E110", "max_record must not be larger than max_object (%s)", l.MaxObject)
+		v.errorf(first(n.Key("max_record"), n.Key("max_object")), "E110", "max_record (default 4MiB) must not be larger than max_object (default 2GiB)")
 	}
 }
 
@@ -180,7 +180,7 @@ func (v *validator) outputs(outputs []Output) {
 		}
 		v.atLeast(n.Key("retry").Key("initial"), o.Retry.Initial > 0, "1ms")
 		if o.Retry.Max < o.Retry.Initial {
-			v.errorf(first(n.Key("retry").Key("max"), n.Key("retry").Key("initial")), "E110", "retry.max (%v) must not be shorter than retry.initial (%v)", diag.Duration(o.Retry.Max), diag.Duration(o.Retry.Initial))
+			v.errorf(first(n.Key("retry").Key("max"), n.Key("retry").Key("initial")), "E110", "retry.max (default 5m) must not be shorter than retry.initial (default 1s)")
 		}
 		v.atLeast(n.Key("backlog").Key("max_alerts"), o.Backlog.MaxAlerts > 0, "1")
 		v.atLeast(n.Key("backlog").Key("max_bytes"), o.Backlog.MaxBytes > 0, "1B")
@@ -211,23 +211,29 @@ func (v *validator) routes(n diag.Node, routes []Route, outputs []Output) {
 	for _, o := range outputs {
 		names = append(names, o.Name)
 	}
+	reached := true
 	for i, r := range routes {
 		at := n.Index(i)
-		if to := at.Key("to"); to.Kind() == diag.Sequence && len(r.To) == 0 {
-			v.errorf(to, "E111", "to must name an output")
+		if !reached {
+			v.errorf(at, "W102", "this route is never reached: one before it takes every alert; give that one a condition or continue: true")
 		}
-		for _, to := range r.To {
-			if to.Value != "" && !slices.Contains(names, to.Value) {
-				v.errorf(to.Node, "E111", "unknown output %s%s", to.Node.Quoted(), suggest(to.Node, names))
-			}
+		v.route(at, r, names)
+		always := at.Key("when").Kind() == diag.Absent || at.Key("when").Kind() == diag.Null
+		reached = reached && (!always || r.Continue)
+	}
+}
+
+func (v *validator) route(n diag.Node, r Route, names []string) {
+	if to := n.Key("to"); to.Kind() == diag.Sequence && len(r.To) == 0 {
+		v.errorf(to, "E111", "to must name an output")
+	}
+	for _, to := range r.To {
+		if to.Value != "" && !slices.Contains(names, to.Value) {
+			v.errorf(to.Node, "E111", "unknown output %s%s", to.Node.Quoted(), suggest(to.Node, names))
 		}
-		if k := at.Key("when").Kind(); k == diag.Mapping || k == diag.Sequence {
-			v.errorf(at.Key("when"), "E012", "when must be an expression")
-		}
-		if at.Key("when").Kind() == diag.Absent && !r.Continue && i+1 < len(routes) {
-			v.errorf(n.Index(i+1), "W102", "this route is never reached: the one before it takes every alert; give that one a condition or continue: true")
-			break
-		}
+	}
+	if when := n.Key("when"); when.Kind() == diag.Mapping || when.Kind() == diag.Sequence {
+		v.errorf(when, "E012", "when must be an expression, got %s", when.Got())
 	}
 }
 

@@ -1,4 +1,195 @@
 package diag
 
 // ruleCodes are the mistakes of rule files: E200–E399 and W200–W399.
-var ruleCodes = []Code{}
+var ruleCodes = []Code{
+	{
+		ID: "E201", Title: "unknown field",
+		Why:   "An expression names something the event does not have. The fields are listed by `trailship fields`; beside them a rule sees functions, its own `let`, and the lists and macros of its pack. Members below raw, request, response and unmapped are not checked: what is not in a record is nil there.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: acton == \"Decrypt\"",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: action == \"Decrypt\"",
+	},
+	{
+		ID: "E202", Title: "unknown function",
+		Why:   "There is no such function. Rules have those of expr and a few more: glob, cidr, ieq, private_ip, hours, weekday, arn, domain, entropy.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: gloob(principal.arn, \"arn:aws:iam::*:role/ci-*\")",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: glob(principal.arn, \"arn:aws:iam::*:role/ci-*\")",
+	},
+	{
+		ID: "E203", Title: "unknown list",
+		Why:   "lists.NAME is a list of the same pack, and no file of the pack defines this one.",
+		Wrong: "lists:\n  key_admins: [alice]\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: principal.name not in lists.key_admin",
+		Right: "lists:\n  key_admins: [alice]\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: principal.name not in lists.key_admins",
+	},
+	{
+		ID: "E204", Title: "not available in rules",
+		Why:   "A rule must say the same about a record today, tomorrow and on replay, and cost little: functions that look at the clock or the host, or that build without bound, are switched off.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: now() - time > duration(\"24h\")",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: not hours(time, \"UTC\", 7, 19)",
+	},
+	{
+		ID: "E205", Title: "not an expression",
+		Why:   "The text cannot be read as an expression. Equality is ==, text stands in quotes, and every bracket is closed.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: 'action = \"Decrypt\"'",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: 'action == \"Decrypt\"'",
+	},
+	{
+		ID: "E206", Title: "not true or false",
+		Why:   "A condition answers true or false. A field alone is no answer, so compare it with something. `not x in […]` negates x before `in` sees it: write x not in […].",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: 'not action in [\"Decrypt\"]'",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: 'action not in [\"Decrypt\"]'",
+	},
+	{
+		ID: "E207", Title: "types do not go together",
+		Why:   "Text is compared with text and a number with a number. Quote an account id; write 5 and not \"5\" for a number.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: account == 111122223333",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: account == \"111122223333\"",
+	},
+	{
+		ID: "E208", Title: "an expression too large",
+		Why:   "One expression may be 16 KiB of text and have 2,000 parts with its macros and lets written out; a range may have 1,000 elements. Move long lists of values to `lists`.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: any(1..5000, # == class_uid)",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: class_uid in 1..500",
+	},
+	{
+		ID: "E209", Title: "a constant that cannot be used",
+		Why:   "A network, a time zone or a pattern is written out in the rule and means nothing: cidr() takes networks and addresses, hours() and weekday() the names of the IANA time zone database.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: cidr(ip, '10.0.0.0/33')",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: cidr(ip, '10.0.0.0/8')",
+	},
+	{
+		ID: "E210", Title: "a macro that is part of itself",
+		Why:   "Macros are written out wherever their name stands. One that leads back to itself has no end.",
+		Wrong: "macros:\n  quiet: not loud\n  loud: not quiet\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: loud",
+		Right: "macros:\n  quiet: not loud\n  loud: access == \"write\"\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: quiet",
+	},
+	{
+		ID: "E211", Title: "a name that is taken",
+		Why:   "A macro, a let, or a let inside an expression may not have the name of a field, a function, a word of the language, or of each other: a reader could not tell which is meant.",
+		Wrong: "macros:\n  action: service == \"kms\"\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: action == true",
+		Right: "macros:\n  is_kms: service == \"kms\"\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: is_kms",
+	},
+	{
+		ID: "E212", Title: "${ without }",
+		Why:   "A message holds expressions as ${ expression }. For the text itself write $${.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    message: used by ${principal.name",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    message: used by ${principal.name}",
+	},
+	{
+		ID: "E220", Title: "a file that cannot be read",
+		Why: "The file or folder is not readable, not a regular file, or larger than 1 MiB.",
+	},
+	{
+		ID: "E221", Title: "unknown version",
+		Why:   "`version` is the version of the rule language a file is written in. This program knows version 1; a newer file needs a newer program.",
+		Wrong: "version: 2\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"",
+		Right: "version: 1\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"",
+	},
+	{
+		ID: "E222", Title: "defined twice, or not at all",
+		Why:   "Rule ids are unique everywhere, lists and macros in their pack, packs among themselves, tests in their rule. What a pack requires must be loaded too.",
+		Wrong: "macros:\n  is_kms: service == \"kms\"\nrules:\n  - {id: a, title: A, severity: low, condition: is_kms}\n  - {id: a, title: B, severity: low, condition: is_kms}",
+		Right: "macros:\n  is_kms: service == \"kms\"\nrules:\n  - {id: a, title: A, severity: low, condition: is_kms}\n  - {id: b, title: B, severity: low, condition: is_kms}",
+	},
+	{
+		ID: "E223", Title: "a value out of its form",
+		Why:   "An id is lower-case words joined by -, at most 80 characters. A title has at most 120. ATT&CK ids look like TA0006, T1485, T1685.002. Names of lists, macros and lets are letters, digits and _. sources names formats there are.",
+		Wrong: "rules:\n  - {id: Key Used, title: Key used, severity: low, condition: service == \"kms\"}",
+		Right: "rules:\n  - {id: key-used, title: Key used, severity: low, condition: service == \"kms\"}",
+	},
+	{
+		ID: "E224", Title: "a file that is named and not there",
+		Why:   "A list or a test names a file beside the rule file (or below the rules folder) that does not exist, lies outside the rules folder, or cannot be read.",
+		Wrong: "lists:\n  key_admins: {file: ../../etc/key-admins.txt}\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: principal.name in lists.key_admins",
+	},
+	{
+		ID: "E225", Title: "defaults with an id",
+		Why:   "Defaults are a part of every rule of their file; an id belongs to one rule.",
+		Wrong: "defaults: {id: key-used}\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"",
+		Right: "defaults: {owner: platform}\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"",
+	},
+	{
+		ID: "E226", Title: "an override that cannot be applied",
+		Why:   "An override names one rule or one list. `set` replaces values, `append` adds to lists and mappings, `and` narrows. An id cannot be changed, and a list can only be appended to.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\noverrides:\n  - {rule: key-used, append: {severity: high}}",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\noverrides:\n  - {rule: key-used, set: {severity: high}}",
+	},
+	{
+		ID: "E227", Title: "an override of nothing",
+		Why:   "No rule has this id, pack/id or glob, or no list this name. An override that silently did nothing would be worse.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\noverrides:\n  - {rule: key-usde, set: {severity: high}}",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\noverrides:\n  - {rule: key-used, set: {severity: high}}",
+	},
+	{
+		ID: "E228", Title: "an exception that cannot be met",
+		Why:   "An exception has `match` (field → value, [values] or glob, all must hold) or `condition`, and not both. The values are such as the field can have.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    exceptions:\n      - {name: ci, reason: nightly, match: {principal.role: \"ci-*\"}, condition: access == \"read\"}",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    exceptions:\n      - {name: ci, reason: nightly, match: {principal.role: \"ci-*\", access: read}}",
+	},
+	{
+		ID: "E229", Title: "not a date",
+		Why:   "`until` is a date, or a date and time in RFC 3339. It is compared with the time of the event, never with the clock.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    exceptions:\n      - {name: ci, reason: nightly, until: summer, match: {principal.role: ci}}",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    exceptions:\n      - {name: ci, reason: nightly, until: 2027-06-30, match: {principal.role: ci}}",
+	},
+	{
+		ID: "E230", Title: "not supported yet",
+		Why:   "threshold, first_seen and sequence are part of the language and their keys are checked, but this version of the program cannot run them. dedup works: one alert for each key and span of time.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    threshold: {count: 21, within: 10m, group_by: [principal.id]}",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    dedup: {by: [principal.id], every: 10m}",
+	},
+	{
+		ID: "E231", Title: "unknown output",
+		Why: "A rule's `outputs` are names of outputs of trailship.yaml, and none has this one.",
+	},
+	{
+		ID: "E232", Title: "dedup beside state",
+		Why:   "threshold, first_seen and sequence raise one alert for each of their own buckets; dedup beside them would drop some of those.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    threshold: {count: 21, within: 10m}\n    dedup: {by: [principal.id], every: 1h}",
+	},
+	{
+		ID: "E233", Title: "dedup of no time",
+		Why:   "`every` is the span of event time in which a key alerts once, for example 1h.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    dedup: {by: [principal.id], every: 0s}",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    dedup: {by: [principal.id], every: 1h}",
+	},
+	{
+		ID: "E234", Title: "a test that tests nothing",
+		Why:   "A test has a name, one of event, file and events, and what it expects: alert, none, or {alerts, message, fields, severity}. `set` changes values the record has a place for.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    tests:\n      - {name: no expectation, event: {eventName: Decrypt}}",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    tests:\n      - {name: fires, event: {eventName: Decrypt, eventSource: kms.amazonaws.com}, expect: alert}",
+	},
+	{
+		ID: "E240", Title: "a test that failed",
+		Why: "The rule was run on the records of its test and said something else than the test expects. `trailship explain` shows why.",
+	},
+	{
+		ID: "W201", Title: "a value that may be anything",
+		Why:   "A member of raw, request, response or unmapped has the type the record gives it. Between and, or and not it counts as true only when it is the value true; say so.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: raw.readOnly and service == \"kms\"",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: raw.readOnly == true and service == \"kms\"",
+	},
+	{
+		ID: "W202", Title: "loops inside loops inside loops",
+		Why:   "The cost is the product of the three lengths, and the records decide them. After 50,000 rounds the evaluation is given up, and the rule does not match.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: any(resources, any(policies, any(resources, #.id == ip)))",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: any(resources, .id == ip)",
+	},
+	{
+		ID: "W203", Title: "a pattern that is not constant",
+		Why:   "A constant pattern is compiled once, when the rule is loaded; any other at every event, about 100 times slower.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: action matches raw.pattern",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: action matches \"^Get\"",
+	},
+	{
+		ID: "W204", Title: "a condition that is always the same",
+		Why:   "It reads no field of the event, so the rule matches every record or none.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: \"true\"",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: provider == \"aws\"",
+	},
+	{
+		ID: "W210", Title: "a revoked ATT&CK id",
+		Why:   "ATT&CK v19 gave the technique another id. Whoever counts coverage by id will not find this one.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"cloudtrail\" and action == \"StopLogging\"\n    mitre: [T1562.008]",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"cloudtrail\" and action == \"StopLogging\"\n    mitre: [T1685.002]",
+	},
+}

@@ -57,7 +57,7 @@ func (d *decoder) errorf(n Node, code, format string, args ...any) {
 
 // wrong says what n must be.
 func (d *decoder) wrong(n Node, want string) {
-	d.errorf(n, "E012", "%s must be %s, got %s", n.label(), want, n.got())
+	d.errorf(n, "E012", "%s must be %s, got %s", n.label(), want, n.Got())
 }
 
 // label is what a message calls n.
@@ -178,12 +178,12 @@ func (d *decoder) missing(n Node, t reflect.Type) { d.required(n, fieldsOf(t), n
 
 func (d *decoder) slice(n Node, v reflect.Value, enum []string) {
 	if n.Kind() != Sequence {
-		want := "a list"
-		if n.Kind() == Scalar && !n.Secret() && len(n.Value()) <= 40 && !strings.Contains(n.Value(), "\n") {
-			d.errorf(n, "E012", "%s must be a list, got %s: write [%s]", n.label(), n.got(), n.Value())
+		words := v.Type().Elem().Kind() == reflect.String || v.Type().Elem() == stringType
+		if words && n.Kind() == Scalar && !n.Secret() && len(n.Value()) <= 40 && !strings.Contains(n.Value(), "\n") {
+			d.errorf(n, "E012", "%s must be a list, got %s: write [%s]", n.label(), n.Got(), n.Value())
 			return
 		}
-		d.wrong(n, want)
+		d.wrong(n, "a list")
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), n.Len(), n.Len())
@@ -269,12 +269,14 @@ func (d *decoder) number(n Node, v reflect.Value) {
 		return
 	case v.CanInt():
 		var i int64
-		i, err = strconv.ParseInt(n.Value(), 10, v.Type().Bits())
-		v.SetInt(i)
+		if i, err = strconv.ParseInt(n.Value(), 10, v.Type().Bits()); err == nil {
+			v.SetInt(i)
+		}
 	default:
 		var u uint64
-		u, err = strconv.ParseUint(n.Value(), 10, v.Type().Bits())
-		v.SetUint(u)
+		if u, err = strconv.ParseUint(n.Value(), 10, v.Type().Bits()); err == nil {
+			v.SetUint(u)
+		}
 	}
 	switch {
 	case err == nil:
@@ -288,7 +290,7 @@ func (d *decoder) number(n Node, v reflect.Value) {
 }
 
 func (d *decoder) duration(n Node, v reflect.Value) {
-	var x Duration
+	x := Duration(v.Int())
 	d.list = append(d.list, x.DecodeYAML(n)...)
 	v.SetInt(int64(x))
 }

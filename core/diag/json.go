@@ -78,12 +78,12 @@ func (n Node) tagged(v string) (any, error) {
 		if x := number(v); x != any(v) {
 			return x, nil
 		}
-		return nil, List{n.Errorf("E012", "%s must be a number, got %s", n.label(), n.got())}
+		return nil, List{n.Errorf("E012", "%s must be a number, got %s", n.label(), n.Got())}
 	case "!!bool":
 		if v == "true" || v == "false" {
 			return v == "true", nil
 		}
-		return nil, List{n.Errorf("E012", "%s must be true or false, got %s", n.label(), n.got())}
+		return nil, List{n.Errorf("E012", "%s must be true or false, got %s", n.label(), n.Got())}
 	}
 	return v, nil
 }

@@ -237,8 +237,8 @@ func (f *File) hide(line, col int) {
 	f.hidden[line][col] = struct{}{}
 }
 
-// got describes n for "…, got …".
-func (n Node) got() string {
+// Got describes n for messages that end in "…, got …".
+func (n Node) Got() string {
 	switch n.Kind() {
 	case Absent, Null:
 		return "nothing"

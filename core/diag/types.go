@@ -32,7 +32,7 @@ type Ordered[T any] []Entry[T]
 // DecodeYAML reads a mapping of T.
 func (o *Ordered[T]) DecodeYAML(n Node) List {
 	if n.Kind() != Mapping {
-		return List{n.Errorf("E012", "%s must be a mapping, got %s", n.label(), n.got())}
+		return List{n.Errorf("E012", "%s must be a mapping, got %s", n.label(), n.Got())}
 	}
 	var list List
 	*o = make(Ordered[T], 0, n.Len())
@@ -67,7 +67,7 @@ func (d *Duration) DecodeYAML(n Node) List {
 			return nil
 		}
 	}
-	return List{n.Errorf("E014", "%s must be a duration such as 90s, 10m, 1h, 7d or 2w, got %s", n.label(), n.got())}
+	return List{n.Errorf("E014", "%s must be a duration such as 90s, 10m, 1h, 7d or 2w, got %s", n.label(), n.Got())}
 }
 
 // String is the duration as it is written in YAML.
@@ -85,7 +85,7 @@ func (s *Size) DecodeYAML(n Node) List {
 			return nil
 		}
 	}
-	return List{n.Errorf("E015", "%s must be a size such as 4MiB, 2GiB or 500kB, got %s", n.label(), n.got())}
+	return List{n.Errorf("E015", "%s must be a size such as 4MiB, 2GiB or 500kB, got %s", n.label(), n.Got())}
 }
 
 // String is the size as it is written in YAML, rounded.
