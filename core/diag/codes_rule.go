@@ -47,7 +47,7 @@ var ruleCodes = []Code{
 	{
 		ID: "E208", Title: "an expression too large",
 		Why:   "One expression may be 16 KiB of text and have 2,000 parts with its macros and lets written out; a range may have 1,000 elements. Move long lists of values to `lists`.",
-		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: any(1..5000, # == class_uid)",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: 'any(1..5000, # == class_uid)'",
 		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: class_uid in 1..500",
 	},
 	{
@@ -76,7 +76,9 @@ var ruleCodes = []Code{
 	},
 	{
 		ID: "E220", Title: "a file that cannot be read",
-		Why: "The file or folder is not readable, not a regular file, or larger than 1 MiB.",
+		Why:   "The file or folder is not readable, not a regular file, or larger than 1 MiB. Split a file that has grown so far.",
+		Wrong: "rules/all.yaml   (3 MiB)",
+		Right: "rules/kms.yaml   (20 KiB)\nrules/iam.yaml   (40 KiB)",
 	},
 	{
 		ID: "E221", Title: "unknown version",
@@ -100,6 +102,7 @@ var ruleCodes = []Code{
 		ID: "E224", Title: "a file that is named and not there",
 		Why:   "A list or a test names a file beside the rule file (or below the rules folder) that does not exist, lies outside the rules folder, or cannot be read.",
 		Wrong: "lists:\n  key_admins: {file: ../../etc/key-admins.txt}\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: principal.name in lists.key_admins",
+		Right: "lists:\n  key_admins: {file: lists/key-admins.txt}\nrules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: principal.name in lists.key_admins",
 	},
 	{
 		ID: "E225", Title: "defaults with an id",
@@ -139,12 +142,15 @@ var ruleCodes = []Code{
 	},
 	{
 		ID: "E231", Title: "unknown output",
-		Why: "A rule's `outputs` are names of outputs of trailship.yaml, and none has this one.",
+		Why:   "A rule's `outputs` are names of outputs of trailship.yaml, and none has this one.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    outputs: [pagr]",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    outputs: [pager]",
 	},
 	{
 		ID: "E232", Title: "dedup beside state",
 		Why:   "threshold, first_seen and sequence raise one alert for each of their own buckets; dedup beside them would drop some of those.",
 		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    threshold: {count: 21, within: 10m}\n    dedup: {by: [principal.id], every: 1h}",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    dedup: {by: [principal.id], every: 1h}",
 	},
 	{
 		ID: "E233", Title: "dedup of no time",
@@ -160,7 +166,9 @@ var ruleCodes = []Code{
 	},
 	{
 		ID: "E240", Title: "a test that failed",
-		Why: "The rule was run on the records of its test and said something else than the test expects. `trailship explain` shows why.",
+		Why:   "The rule was run on the records of its test and said something else than the test expects. `trailship explain` shows why.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\" and outcome == \"success\"\n    tests:\n      - {name: refused, event: {eventName: Decrypt, eventSource: kms.amazonaws.com, errorCode: AccessDenied}, expect: alert}",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\" and outcome == \"success\"\n    tests:\n      - {name: refused, event: {eventName: Decrypt, eventSource: kms.amazonaws.com, errorCode: AccessDenied}, expect: none}",
 	},
 	{
 		ID: "W201", Title: "a value that may be anything",
@@ -171,7 +179,7 @@ var ruleCodes = []Code{
 	{
 		ID: "W202", Title: "loops inside loops inside loops",
 		Why:   "The cost is the product of the three lengths, and the records decide them. After 50,000 rounds the evaluation is given up, and the rule does not match.",
-		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: any(resources, any(policies, any(resources, #.id == ip)))",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: any(resources, any(policies, any(resources, .id == ip)))",
 		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: any(resources, .id == ip)",
 	},
 	{

@@ -86,7 +86,11 @@ func (c *compiler) at(node diag.Node, offset int, text, what string, sc *scope, 
 // report adds problems of an expression that stands at an offset of node.
 func (c *compiler) report(node diag.Node, offset int, problems []problem) {
 	for _, p := range problems {
-		c.list = append(c.list, node.ErrorAt(offset+p.offset, p.code, "%s", p.message))
+		d := node.ErrorAt(offset+p.offset, p.code, "%s", p.message)
+		if p.message == endsEarly && node.Plain() && strings.Contains(d.Text, " #") {
+			d.Message += `: in YAML " #" begins a comment, so put the expression in quotes`
+		}
+		c.list = append(c.list, d)
 	}
 }
 

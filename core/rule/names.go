@@ -255,6 +255,8 @@ func misplacedNot(root *ast.Node) []problem {
 	return out
 }
 
+const endsEarly = "the expression ends too early"
+
 // syntaxProblem rewrites what the parser says in words for rule authors.
 func syntaxProblem(err *file.Error, text string) problem {
 	p := problem{err.From, "E205", err.Message}
@@ -265,7 +267,7 @@ func syntaxProblem(err *file.Error, text string) problem {
 	case strings.Contains(err.Message, `Operator("=")`):
 		p.message = `unexpected "=" (did you mean "=="?)`
 	case strings.HasPrefix(err.Message, "unexpected token EOF"), strings.HasPrefix(err.Message, "unexpected end"):
-		p.message = "the expression ends too early"
+		p.message = endsEarly
 	case strings.Contains(err.Message, "exceeds maximum allowed nodes"):
 		p.code, p.message = "E208", fmt.Sprintf("the expression is too large: it has more than %d parts", maxNodes)
 	}

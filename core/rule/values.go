@@ -149,7 +149,7 @@ func appendOther(dst []byte, v any, limit int) ([]byte, error) {
 }
 
 // plainValue turns a struct of the event's, or a list or map of any type, into
-// what appendJSON knows.
+// what appendJSON knows; what is inside stays as it is.
 func plainValue(v any) (any, error) {
 	rv := reflect.ValueOf(v)
 	switch rv.Kind() {
@@ -157,14 +157,14 @@ func plainValue(v any) (any, error) {
 		m := map[string]any{}
 		for i := range rv.NumField() {
 			if name := rv.Type().Field(i).Tag.Get("expr"); name != "" && name != "-" {
-				m[name] = detached(rv.Field(i).Interface())
+				m[name] = rv.Field(i).Interface()
 			}
 		}
 		return m, nil
 	case reflect.Slice, reflect.Array:
 		items := make([]any, rv.Len())
 		for i := range items {
-			items[i] = detached(rv.Index(i).Interface())
+			items[i] = rv.Index(i).Interface()
 		}
 		return items, nil
 	case reflect.Map:
@@ -285,5 +285,5 @@ func detached(v any) any {
 	if err != nil {
 		return display(v)
 	}
-	return plain
+	return detached(plain)
 }
