@@ -116,12 +116,12 @@ func TestASettingIsFoundByItsPointer(t *testing.T) {
 		"/headers/missing":       "testdata/example.yaml:38:59: wrong",
 		"/url":                   "testdata/example.yaml:38:19: wrong",
 	} {
-		got, _, _ := strings.Cut(c.Outputs[1].At(pointer).Errorf("E113", "wrong").String(), "\n")
+		got, _, _ := strings.Cut(c.Outputs[1].At(pointer).Errorf("E151", "wrong").String(), "\n")
 		if got != want {
 			t.Errorf("%q: got %s, want %s", pointer, got, want)
 		}
 	}
-	if got := c.Redact(c.Outputs[1].At("/headers/Authorization").Errorf("E113", "wrong").String()); !bytes.Contains([]byte(got), []byte("${file:/run/secrets/pager}")) {
+	if got := c.Redact(c.Outputs[1].At("/headers/Authorization").Errorf("E151", "wrong").String()); !bytes.Contains([]byte(got), []byte("${file:/run/secrets/pager}")) {
 		t.Errorf("the line is not shown as it was written: %s", got)
 	}
 }

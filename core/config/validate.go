@@ -218,8 +218,10 @@ func (v *validator) routes(n diag.Node, routes []Route, outputs []Output) {
 			v.errorf(at, "W102", "this route is never reached: one before it takes every alert; give that one a condition or continue: true")
 		}
 		v.route(at, r, names)
-		always := at.Key("when").Kind() == diag.Absent || at.Key("when").Kind() == diag.Null
-		reached = reached && (!always || r.Continue)
+		if r.When.Kind() == diag.Null { // left empty is left out
+			routes[i].When = diag.Node{}
+		}
+		reached = reached && (routes[i].When.Kind() != diag.Absent || r.Continue)
 	}
 }
 

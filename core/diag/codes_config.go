@@ -76,13 +76,19 @@ var configCodes = []Code{
 		Right: "outputs:\n  - {name: pager, plugin: webhook}\nroutes:\n  - {to: [pager]}",
 	},
 	{
-		ID: "E112", Title: "not supported yet",
+		ID: "E150", Title: "the program of an output",
+		Why:   "An output runs as a process of its own: a shipped one (stdout, file, webhook), or trailship-output-NAME from plugin_dirs, then $PATH. The program is not there, may be written by others, has another checksum than sha256 says, or did not start.",
+		Wrong: "outputs:\n  - {name: pager, plugin: webhok}",
+		Right: "outputs:\n  - {name: pager, plugin: webhook}",
+	},
+	{
+		ID: "E152", Title: "not supported yet",
 		Why:   "The key or value is part of the format and is checked, but this version of the program cannot do it yet.",
 		Wrong: "sources:\n  - {name: org-trail, type: s3, bucket: acme-org-cloudtrail}",
 		Right: "sources:\n  - {name: org-trail, type: dir, path: /var/log/trails}",
 	},
 	{
-		ID: "E113", Title: "an output refused its settings",
+		ID: "E151", Title: "an output refused its settings",
 		Why:   "The program of the output was started and asked to take its `config`. What it says is shown at the line it is about. `trailship plugins info NAME` prints what an output understands.",
 		Wrong: "outputs:\n  - {name: pager, plugin: webhook, config: {url: not-a-url}}",
 		Right: "outputs:\n  - {name: pager, plugin: webhook, config: {url: \"https://events.example.com/v2\"}}",

@@ -118,18 +118,26 @@ func TestAnAliasIsReportedWhereItStands(t *testing.T) {
 func TestErrorAtProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := drawDocument(t)
+		if rapid.Bool().Draw(t, "CRLF") {
+			text = strings.ReplaceAll(text, "\n", "\r\n")
+		}
 		f, list := Parse("a.yaml", []byte(text))
 		if list != nil {
 			t.Skip("not YAML: " + list.String())
 		}
 		lines := splitLines(text)
 		eachScalar(f.Root(), func(n Node) {
+			var last Diagnostic
 			for i, r := range []rune(n.Value()) {
 				if r == ' ' || r == '\n' || r == '\t' {
 					continue
 				}
 				d := n.ErrorAt(i, "E012", "here")
 				line := []rune(lines[d.Line-1])
+				if d.Line < last.Line || d.Line == last.Line && d.Col <= last.Col {
+					t.Fatalf("rune %d of %q is said to be at %d:%d, not after the one before it, of\n%s", i, n.Value(), d.Line, d.Col, text)
+				}
+				last = d
 				if d.Col > len(line) || line[d.Col-1] != r && line[d.Col-1] != '\\' {
 					t.Fatalf("rune %d (%q) of %q is said to be at %d:%d of\n%s", i, r, n.Value(), d.Line, d.Col, text)
 				}
