@@ -38,6 +38,8 @@ type outputStatus struct {
 	Name   string `json:"name"`
 	Queued int64  `json:"queued"`
 	Bytes  int64  `json:"bytes"`
+	Up     bool   `json:"up"`
+	Error  string `json:"error,omitempty"`
 }
 
 func (t *telemetry) handler() http.Handler {

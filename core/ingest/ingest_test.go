@@ -65,8 +65,8 @@ func TestDamageCostsNothingElse(t *testing.T) {
 		reason string
 		record int64
 	}{
-		{name: "truncated gzip", object: gz(bigRecords(200))[:4000], reason: "truncated", record: -1, events: nil},
-		{name: "corrupt gzip", object: flip(gz(bigRecords(200)), 3000), reason: "corrupt", record: -1},
+		{name: "truncated gzip", object: gz(bigRecords(200))[:2000], reason: "truncated", record: -1, events: nil},
+		{name: "corrupt gzip", object: flip(gz(bigRecords(200)), 1500), reason: "corrupt", record: -1},
 		{name: "json broken in the middle", object: []byte(`{"Records":[` + record("e1") + `,` + record("e2") + `,{"eventID":` + `]}`), reason: "json", record: -1, events: []string{"e1", "e2"}},
 		{name: "a broken line between good ones", object: []byte(record("e1") + "\n{\"eventID\": nope\n" + record("e2") + "\n"), reason: "json", record: 1, events: []string{"e1", "e2"}},
 		{name: "more than max_object", object: whole, limits: decode.Limits{MaxObject: 600}, reason: "max_object", record: -1},

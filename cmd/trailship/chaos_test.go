@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/trailship/trailship/core/decode"
+	"github.com/trailship/trailship/core/event"
+	"github.com/trailship/trailship/examples/trails"
+)
+
+var rounds = flag.Int("rounds", 12, "how often TestKilledAtAnyMoment kills the daemon; from 100 on over the public lab trail, where it is at hand")
+
+// The daemon is killed with SIGKILL at random moments and started again, until
+// it gets through. Then the file output, deduplicated by id, must hold exactly
+// one alert for every distinct event, and the next life begins from nothing.
+func TestKilledAtAnyMoment(t *testing.T) {
+	c := newChaos(t)
+	clean := c.life(t, func() time.Duration { return time.Hour })
+	t.Logf("%d distinct events; a clean run takes %v", len(c.want), clean)
+
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	lives := 0
+	for c.kills < *rounds {
+		c.life(t, func() time.Duration { return time.Duration(random.Int64N(int64(clean))) })
+		lives++
+	}
+	t.Logf("killed %d times in %d lives; %d deliveries came again, all under the same id", c.kills, lives, c.again)
+}
+
+// chaos is a daemon's configuration, what it must find, and what happened.
+type chaos struct {
+	bin, dir string
+	want     map[string]bool // event ids
+	kills    int
+	again    int
+}
+
+func newChaos(t *testing.T) *chaos {
+	c := &chaos{bin: buildTrailship(t), dir: t.TempDir(), want: map[string]bool{}}
+	corpus := filepath.Join(c.dir, "trails")
+	lab := filepath.Join("..", "..", "..", "shared", "corpus", "aws", "s3-lab")
+	if _, err := os.Stat(lab); err == nil && *rounds >= 100 {
+		if corpus, err = filepath.Abs(lab); err != nil {
+			t.Fatal(err)
+		}
+		c.want = eventIDs(t, corpus)
+	} else {
+		made, err := trails.Options{Seed: 7, Files: 60, Records: 40, Alibaba: 0.4, Duplicates: 0.1}.Write(corpus)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range made.IDs {
+			c.want[id] = true
+		}
+	}
+	write(t, filepath.Join(c.dir, "rules", "all.yaml"), catchAll)
+	write(t, filepath.Join(c.dir, "trailship.yaml"), fmt.Sprintf(`
+version: 1
+data_dir: data
+sources: [{name: trails, type: dir, path: %q}]
+rules: {paths: [rules]}
+outputs: [{name: archive, plugin: file, config: {path: %q}}]
+`, corpus, filepath.Join(c.dir, "alerts.ndjson")))
+	return c
+}
+
+const catchAll = `
+rules:
+  - id: everything
+    title: A record was read
+    severity: info
+    condition: provider in ["aws", "alibaba"]
+`
+
+// life runs the daemon until it gets through, killing it after each pause,
+// checks what it delivered, and wipes everything. It returns how long the
+// last run took.
+func (c *chaos) life(t *testing.T, pause func() time.Duration) time.Duration {
+	t.Helper()
+	for {
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), pause())
+		cmd := exec.CommandContext(ctx, c.bin, "run", "--once", "-c", filepath.Join(c.dir, "trailship.yaml"))
+		out, err := cmd.CombinedOutput() // the context kills with SIGKILL
+		cancel()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+			c.kills++
+			continue
+		}
+		if err != nil {
+			t.Fatalf("trailship run --once: %v\n%s", err, out)
+		}
+		c.check(t)
+		for _, name := range []string{"data", "alerts.ndjson"} {
+			if err := os.RemoveAll(filepath.Join(c.dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return time.Since(start)
+	}
+}
+
+func (c *chaos) check(t *testing.T) {
+	t.Helper()
+	events := map[string]string{} // event id → alert id
+	lines := 0
+	for _, a := range alertsIn(t, filepath.Join(c.dir, "alerts.ndjson")) {
+		lines++
+		if other, ok := events[a.event]; ok && other != a.id {
+			t.Errorf("event %s was alerted as %s and as %s", a.event, other, a.id)
+		}
+		events[a.event] = a.id
+	}
+	c.again += lines - len(events)
+	for id := range c.want {
+		if events[id] == "" {
+			t.Errorf("event %s has no alert", id)
+		}
+	}
+	if len(events) != len(c.want) {
+		t.Fatalf("%d events were alerted, want %d", len(events), len(c.want))
+	}
+}
+
+type delivered struct{ id, event string }
+
+// alertsIn reads a file output.
+func alertsIn(t *testing.T, path string) []delivered {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var all []delivered
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, 8<<20)
+	for s.Scan() {
+		var a struct {
+			Info struct {
+				UID     string
+				Related []struct{ UID string } `json:"related_events"`
+			} `json:"finding_info"`
+		}
+		if err := json.Unmarshal(s.Bytes(), &a); err != nil {
+			t.Fatalf("%s, line %d: %v", path, len(all)+1, err)
+		}
+		all = append(all, delivered{a.Info.UID, a.Info.Related[0].UID})
+	}
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// eventIDs reads the distinct ids of a folder of trail files.
+func eventIDs(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	ids := map[string]bool{}
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "*", "*", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no trail files in %s (%v)", dir, err)
+	}
+	var ev event.Event
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r := decode.NewReader(f, decode.Limits{}); ; {
+			rec, err := r.Next()
+			if err != nil {
+				break
+			}
+			if err := decode.Normalize(&ev, rec); err != nil {
+				t.Fatal(err)
+			}
+			ids[ev.ID] = true
+		}
+		f.Close()
+	}
+	return ids
+}
+
+// buildTrailship builds the program once per test binary.
+func buildTrailship(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "trailship")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("building trailship: %v\n%s", err, out)
+	}
+	return bin
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trailship/trailship/core/config"
+	"github.com/trailship/trailship/core/diag"
+	"github.com/trailship/trailship/core/rule"
+)
+
+func (p *program) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [PATH...]",
+		Short: "Check the configuration, the rules and the outputs",
+		Long: `Without PATH, checks everything the configuration names: the file itself, rules
+and lists, the tests inside the rules, and every output's plugin, which is
+started, judges its configuration, and is ended. With PATHs, checks only those
+rule files and folders; a configuration named with -c then lends its outputs'
+names.
+
+Every mistake of every file is reported, and nothing stays running.`,
+		RunE: func(c *cobra.Command, paths []string) error { return p.check(c.Context(), paths) },
+	}
+}
+
+func (p *program) check(ctx context.Context, paths []string) error {
+	format, err := p.format("text", "json")
+	if err != nil {
+		return err
+	}
+	list, what, err := p.findMistakes(ctx, paths)
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		if list == nil {
+			list = diag.List{}
+		}
+		err = json.NewEncoder(p.stdout).Encode(list)
+	} else {
+		p.report(list)
+		if !list.HasErrors() {
+			_, err = fmt.Fprintln(p.stdout, "ok:", what)
+		}
+	}
+	if list.HasErrors() {
+		return &exitError{code: exitInvalid}
+	}
+	return err
+}
+
+// findMistakes lists all there are; what says what was found in order.
+func (p *program) findMistakes(ctx context.Context, paths []string) (list diag.List, what string, err error) {
+	if len(paths) > 0 {
+		return p.checkRules(paths)
+	}
+	path, err := p.configFile()
+	if err != nil {
+		return nil, "", err
+	}
+	cfg, list := config.Load(path, p.flags.set, config.Env{})
+	if cfg == nil {
+		return list, "", nil
+	}
+	if len(p.flags.rules) > 0 {
+		cfg.Rules.Paths = rulesFlag(p.flags.rules)
+	}
+	plan, found := planOf(cfg, false)
+	list = append(append(list, found...), checkOutputs(ctx, cfg, slog.New(slog.DiscardHandler))...)
+	list.Sort()
+	if plan.set != nil {
+		what = fmt.Sprintf("%s with %d sources, %d rules and %d outputs", path, len(cfg.Sources), len(plan.set.Rules), len(cfg.Outputs))
+	}
+	return list, what, nil
+}
+
+// checkRules checks rule files and folders by themselves.
+func (p *program) checkRules(paths []string) (list diag.List, what string, err error) {
+	var outputs []string
+	if p.flags.config != "" {
+		cfg, err := p.loadConfig()
+		if err != nil {
+			return nil, "", err
+		}
+		outputs = outputNames(cfg)
+	}
+	set, list := loadRules(rulesFlag(paths), rule.Options{Outputs: outputs})
+	if set != nil {
+		list = append(list, failedTests(set)...)
+		list.Sort()
+		what = fmt.Sprintf("%d rules", len(set.Rules))
+	}
+	return list, what, nil
+}

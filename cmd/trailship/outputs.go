@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/trailship/trailship/core/config"
+	"github.com/trailship/trailship/core/deliver"
+	"github.com/trailship/trailship/core/diag"
+	"github.com/trailship/trailship/plugins"
+	"github.com/trailship/trailship/plugins/sdk"
+)
+
+// outputOf turns an output of the configuration into what deliver runs.
+// dataDir is "" when there is none.
+func outputOf(o config.Output, cfg *config.Config, runDir string) (deliver.Output, error) {
+	settings, err := json.Marshal(o.Config)
+	if err != nil {
+		return deliver.Output{}, fmt.Errorf("config cannot be passed on as JSON: %w", err)
+	}
+	out := deliver.Output{
+		Name: o.Name, Config: settings, Env: o.Environ(), Sha256: o.Sha256, TLS: bool(o.TLS), RunDir: runDir,
+		IncludeEvent: slices.Contains(o.Include, "event"), IncludeRaw: slices.Contains(o.Include, "raw"),
+		MaxBatch: o.Batch.Max, Linger: o.Batch.Wait,
+		Retry: deliver.Retry{Initial: o.Retry.Initial, Max: o.Retry.Max, GiveUp: o.Retry.GiveUp},
+	}
+	if cfg.DataDir != "" {
+		out.StateDir = filepath.Join(cfg.DataDir, "outputs", o.Name)
+	}
+	if _, ok := plugins.Shipped[o.Plugin]; ok {
+		self, err := os.Executable()
+		out.Program = []string{self, "plugin", o.Plugin}
+		if o.Plugin == "stdout" {
+			out.Stdout = os.Stdout
+		}
+		return out, err
+	}
+	out.Program, err = deliver.Find(o.Plugin, cfg.PluginDirs)
+	return out, err
+}
+
+// checkOutputs starts every output's plugin, lets it judge its configuration,
+// and reports at the user's line what is wrong. Nothing stays running.
+func checkOutputs(ctx context.Context, cfg *config.Config, log *slog.Logger) diag.List {
+	var (
+		mu   sync.Mutex
+		list diag.List
+		wg   sync.WaitGroup
+	)
+	for _, o := range cfg.Outputs {
+		wg.Go(func() {
+			found := checkOutput(ctx, o, cfg, log)
+			mu.Lock()
+			defer mu.Unlock()
+			list = append(list, found...)
+		})
+	}
+	wg.Wait()
+	list.Sort()
+	return list
+}
+
+func checkOutput(ctx context.Context, o config.Output, cfg *config.Config, log *slog.Logger) diag.List {
+	out, err := outputOf(o, cfg, "")
+	if err != nil {
+		return diag.List{o.Node.Key("plugin").Errorf("E150", "%v", err)}
+	}
+	err = deliver.Check(ctx, out, log)
+	var invalid sdk.Invalids
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &invalid):
+		var list diag.List
+		for _, e := range invalid {
+			list = append(list, o.At(e.Pointer).Errorf("E151", "output %s: %v", o.Name, e))
+		}
+		return list
+	}
+	return diag.List{o.Node.Key("plugin").Errorf("E150", "output %s: %v", o.Name, err)}
+}
+
+// running is a deliverer with the goroutine it runs in.
+type running struct {
+	*deliver.Deliverer
+	config config.Output
+	stop   context.CancelFunc
+	done   chan struct{}
+	err    error // good after done
+}
+
+// end lets the batch in flight finish and waits for the plugin to be gone.
+func (r *running) end() error {
+	r.stop()
+	<-r.done
+	return r.err
+}
+
+// startOutput starts delivering. failed hears of a deliverer that ended by
+// itself.
+func (d *daemon) startOutput(o config.Output, cfg *config.Config) (*running, error) {
+	out, err := outputOf(o, cfg, d.runDir)
+	if err != nil {
+		return nil, err
+	}
+	// Deliverers end when they are told to, after ingest: not with a context
+	// of the caller.
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{
+		Deliverer: &deliver.Deliverer{Output: out, Store: d.store, Log: d.log, Metrics: d.deliverMetrics},
+		config:    o, stop: stop, done: make(chan struct{}),
+	}
+	go func() {
+		defer close(r.done)
+		if r.err = r.Run(ctx); r.err != nil {
+			d.fail(r.err)
+		}
+	}()
+	return r, nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/trailship/trailship/core/config"
+	"github.com/trailship/trailship/core/decode"
+	"github.com/trailship/trailship/core/diag"
+	"github.com/trailship/trailship/core/ingest"
+	"github.com/trailship/trailship/core/rule"
+	"github.com/trailship/trailship/core/source/dir"
+)
+
+// sourcesOf makes the sources of a configuration.
+func (d *daemon) sourcesOf(cfg *config.Config) []ingest.Source {
+	var all []ingest.Source
+	for _, s := range cfg.Sources {
+		all = append(all, ingest.Source{
+			Name:   s.Name,
+			MaxAge: s.Alerts.MaxAge,
+			Source: &dir.Source{
+				Name: s.Name, Path: s.Path, Include: s.Include, Exclude: s.Exclude, Poll: s.Poll,
+				OnDone: dir.OnDone{Delete: s.OnDone.Action == "delete", Move: s.OnDone.Move}, Log: d.log,
+			},
+		})
+	}
+	return all
+}
+
+// checkSources lists what a source asks for and is not there yet.
+func checkSources(cfg *config.Config) diag.List {
+	var list diag.List
+	for _, s := range cfg.Sources {
+		if s.Type != config.Dir {
+			list = append(list, s.Node.Key("type").Errorf("E152", "sources of type %s are not supported yet", s.Type))
+		} else if s.Start.From != "beginning" {
+			list = append(list, s.Node.Key("start").Errorf("E152", "a dir source starts at the beginning: exclude old files by name, or mark their alerts with alerts: {max_age: 24h}"))
+		}
+	}
+	if cfg.Store != "" {
+		list = append(list, cfg.Node.Key("store").Errorf("E152", "a shared store is not supported yet: leave store out to keep everything in data_dir"))
+	}
+	return list
+}
+
+// routesOf compiles the routes of a configuration.
+func routesOf(cfg *config.Config) (ingest.Routes, diag.List) {
+	var (
+		routes ingest.Routes
+		list   diag.List
+	)
+	for _, o := range cfg.Outputs {
+		routes.Outputs = append(routes.Outputs, ingest.Output{
+			Name: o.Name, Backfill: o.Backfill,
+			Event: slices.Contains(o.Include, "event"), Raw: slices.Contains(o.Include, "raw"),
+		})
+	}
+	for _, r := range cfg.Routes {
+		route := ingest.Route{Continue: r.Continue}
+		for _, to := range r.To {
+			route.To = append(route.To, to.Value)
+		}
+		if r.When.Kind() != diag.Absent {
+			when, found := rule.CompileRoute(r.When)
+			route.When, list = when, append(list, found...)
+		}
+		routes.Table = append(routes.Table, route)
+	}
+	return routes, list
+}
+
+// loop is an ingest loop with the goroutine it runs in.
+type loop struct {
+	*ingest.Ingest
+	config *config.Config
+	stop   context.CancelFunc
+	done   chan struct{}
+	sum    ingest.Summary // good after done
+	err    error
+}
+
+// end stops reading at the next record boundary and waits for the last commit.
+func (l *loop) end() error {
+	l.stop()
+	<-l.done
+	return l.err
+}
+
+// startLoop starts reading the sources of a configuration.
+func (d *daemon) startLoop(cfg *config.Config, routes ingest.Routes, once bool) *loop {
+	ctx, stop := context.WithCancel(context.Background())
+	l := &loop{
+		Ingest: &ingest.Ingest{
+			Sources: d.sourcesOf(cfg), Store: d.inlet, Rules: d.rules.Load, Routes: routes,
+			Limits:  decode.Limits{MaxObject: int64(cfg.Limits.MaxObject), MaxRecord: int64(cfg.Limits.MaxRecord)},
+			Workers: d.workers, Gate: d.gate, Committed: d.wake, Log: d.log, Metrics: d.ingestMetrics, Once: once,
+		},
+		config: cfg, stop: stop, done: make(chan struct{}),
+	}
+	go func() {
+		defer close(l.done)
+		if l.sum, l.err = l.Run(ctx); l.err != nil {
+			d.fail(l.err)
+		}
+	}()
+	return l
+}
