@@ -145,10 +145,15 @@ func yesNo(known, yes bool) string {
 // nameSomebody makes sure that the actor and the target satisfy OCSF, which
 // wants a user to have an account, a name or an id.
 func nameSomebody(ev *event.Event) {
-	for _, u := range []*event.User{&ev.Actor.User, &ev.User} {
-		if u.Name == "" && u.UID == "" && u.Account.UID == "" {
-			u.Name = "unknown"
-		}
+	nameUser(&ev.Actor.User)
+	if ev.ClassUID != event.ClassAPIActivity {
+		nameUser(&ev.User)
+	}
+}
+
+func nameUser(u *event.User) {
+	if u.Name == "" && u.UID == "" && u.Account.UID == "" {
+		u.Name = "unknown"
 	}
 }
 
