@@ -36,6 +36,7 @@ var hidden = map[string]func(args ...any) (any, error){
 	"@>":       func(a ...any) (any, error) { return known(a) && runtime.More(a[0], a[1]), nil },
 	"@>=":      func(a ...any) (any, error) { return known(a) && runtime.MoreOrEqual(a[0], a[1]), nil },
 	"@in":      inList,
+	"@among":   func(a ...any) (any, error) { return a[0] != nil && runtime.In(a[0], a[1]), nil },
 	"@+":       plus,
 	"@..":      span,
 	"@join":    join,

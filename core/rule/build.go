@@ -198,7 +198,7 @@ func (b *builder) stateful() {
 func (b *builder) let(lets diag.Ordered[diag.String]) {
 	for _, e := range lets {
 		sc := b.scope(e.Key)
-		switch meaning := reserved(e.Name, b.l.c.env); {
+		switch meaning := b.l.c.reserved(e.Name); {
 		case !identifier.MatchString(e.Name):
 			b.report(e.Key.Errorf("E223", "let name %q must be letters, digits and _, and not begin with a digit", e.Name))
 			continue
@@ -297,7 +297,7 @@ func both(a, b ast.Node) ast.Node {
 func readsEvent(root ast.Node, c *compiler) bool {
 	reads := false
 	ast.Walk(&root, visit(func(n *ast.Node) {
-		if id, ok := (*n).(*ast.IdentifierNode); ok && slices.Contains(members(c.env), id.Value) {
+		if id, ok := (*n).(*ast.IdentifierNode); ok && slices.Contains(c.fields, id.Value) {
 			reads = true
 		}
 	}))
@@ -310,8 +310,8 @@ func (b *builder) dedup(r *Rule) {
 		return
 	}
 	r.Dedup = &Dedup{By: plain(doc.By), Every: doc.Every}
-	if doc.Every < time.Millisecond && b.d.doc.Dedup.By != nil {
-		b.report(b.d.key("dedup").Errorf("E233", "dedup every must be longer than 0"))
+	if every := b.d.value("dedup").Key("every"); doc.Every < time.Millisecond && every.Kind() == diag.Scalar {
+		b.report(every.Errorf("E233", "every must be longer than 0"))
 	}
 	for _, by := range doc.By {
 		r.keyParts = append(r.keyParts, b.expression(by, "by", wantAny))

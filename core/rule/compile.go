@@ -31,6 +31,7 @@ type expression struct {
 // compiler compiles the expressions of one load. It belongs to one goroutine.
 type compiler struct {
 	env    reflect.Type // the struct whose expr tags are the fields
+	fields []string     // their names
 	config *conf.Config
 	list   diag.List // what is wrong with expressions and the lists they use
 }
@@ -48,7 +49,8 @@ func newCompiler(env any) *compiler {
 	for name, call := range hidden {
 		config.Functions[name] = define(name, call)
 	}
-	return &compiler{env: reflect.TypeOf(env), config: config}
+	t := reflect.TypeOf(env)
+	return &compiler{env: t, fields: members(t), config: config}
 }
 
 // What an expression must give.
@@ -101,7 +103,8 @@ func (c *compiler) parse(text string, sc *scope) (*parsed, []problem) {
 }
 
 // parseInside is parse for the text of a macro.
-func (c *compiler) parseInside(text string, sc *scope, inside []string) (*parsed, []problem) {
+func (c *compiler) parseInside(text string, sc *scope, inside []string) (p *parsed, problems []problem) {
+	defer contain(&problems)
 	if len(text) > maxCondition {
 		return nil, []problem{{0, "E208", fmt.Sprintf("the expression is longer than %d KiB", maxCondition>>10)}}
 	}
@@ -125,6 +128,13 @@ func (c *compiler) parseInside(text string, sc *scope, inside []string) (*parsed
 		return nil, problems
 	}
 	return &parsed{text: text, tree: tree, resolver: r, typ: typ, parts: openParts(tree.Node)}, nil
+}
+
+// contain makes a panic of the expression library a problem of the expression.
+func contain(problems *[]problem) {
+	if p := recover(); p != nil {
+		*problems = append(*problems, problem{0, "E207", fmt.Sprintf("this cannot be compiled: %v", p)})
+	}
 }
 
 // check runs the type checker and puts its answer in our words.
@@ -173,7 +183,8 @@ func (c *compiler) finish(p *parsed, what string, w want) (*expression, []proble
 
 // patchAll makes a checked tree safe: wants its type, then puts the null-safe
 // and bounded forms in place.
-func (c *compiler) patchAll(p *parsed, what string, w want) []problem {
+func (c *compiler) patchAll(p *parsed, what string, w want) (problems []problem) {
+	defer contain(&problems)
 	if w == wantBool && !isBool(p.typ) && !dynamic(p.typ) {
 		return []problem{{leading(p.text), "E206", fmt.Sprintf("%s must be true or false, but this is %s: compare it with something", what, article(p.typ))}}
 	}
@@ -195,7 +206,12 @@ func (c *compiler) patchAll(p *parsed, what string, w want) []problem {
 }
 
 // program compiles a patched tree. The tree is the optimizer's afterwards.
-func (c *compiler) program(root ast.Node, source file.Source) (*expression, *file.Error) {
+func (c *compiler) program(root ast.Node, source file.Source) (e *expression, failed *file.Error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e, failed = nil, &file.Error{Message: fmt.Sprintf("this cannot be compiled: %v", p)}
+		}
+	}()
 	if err := optimizer.Optimize(&root, c.config); err != nil {
 		return nil, located(err)
 	}

@@ -249,7 +249,7 @@ func (l *loader) define(s *source, what, name string, key diag.Node) bool {
 		l.list = append(l.list, key.Errorf("E223", "%s name %q must be letters, digits and _, and not begin with a digit", what, name))
 		return false
 	}
-	if meaning := reserved(name, l.c.env); what == "macro" && meaning != "" {
+	if meaning := l.c.reserved(name); what == "macro" && meaning != "" {
 		l.list = append(l.list, key.Errorf("E211", "macro %q would hide %s: give it another name", name, meaning))
 		return false
 	}
@@ -285,11 +285,10 @@ func (l *loader) listOf(s *source, e diag.Entry[diag.Node]) *list {
 	return out
 }
 
-// listFile reads a list from a file below the root, named from the folder of
-// the rule file.
+// listFile reads a list from a file.
 func (l *loader) listFile(s *source, out *list, file diag.String) {
-	name := path.Join(path.Dir(s.name), file.Value)
-	if path.IsAbs(file.Value) || !fs.ValidPath(name) {
+	name, ok := s.beside(file.Value)
+	if !ok {
 		l.list = append(l.list, file.Node.Errorf("E224", "list file %q is outside the rules folder", file.Value))
 		return
 	}
@@ -299,6 +298,21 @@ func (l *loader) listFile(s *source, out *list, file diag.String) {
 		return
 	}
 	out.readLines(s.root.display(name), text)
+}
+
+// beside is the name in the root of a file that a rule file names: beside
+// itself, or else from the root. False when it lies outside.
+func (s *source) beside(file string) (name string, ok bool) {
+	name = path.Join(path.Dir(s.name), file)
+	if path.IsAbs(file) || !fs.ValidPath(name) {
+		return "", false
+	}
+	if _, err := fs.Stat(s.root.FS, name); errors.Is(err, fs.ErrNotExist) && fs.ValidPath(path.Clean(file)) {
+		if _, err := fs.Stat(s.root.FS, path.Clean(file)); err == nil {
+			return path.Clean(file), true
+		}
+	}
+	return name, true
 }
 
 // plain is the texts without their nodes; nil for none.

@@ -15,15 +15,18 @@ type draft struct {
 	node    diag.Node
 	doc     ruleDoc
 	ands    []diag.String
-	origins map[string][]diag.Node // key → where its value was written, the last to win last
+	origins map[string][]origin // key → where its value was written, the last to win last
 }
+
+// origin is where a key of a rule was written.
+type origin struct{ key, value diag.Node }
 
 var slug = regexp.MustCompile(`^[a-z0-9]+([-_][a-z0-9]+)*$`)
 
 // draft takes rule i of a file; one without a usable id is only reported.
 func (l *loader) draft(s *source, i int) {
 	root := s.file.Root()
-	d := &draft{source: s, node: root.Key("rules").Index(i), doc: s.doc.Defaults, origins: map[string][]diag.Node{}}
+	d := &draft{source: s, node: root.Key("rules").Index(i), doc: s.doc.Defaults, origins: map[string][]origin{}}
 	if id := d.doc.ID; id.Node.Kind() != diag.Absent {
 		l.list = append(l.list, id.Node.Errorf("E225", "defaults cannot give an id"))
 	}
@@ -51,17 +54,25 @@ func (l *loader) draft(s *source, i int) {
 func (d *draft) from(n diag.Node) {
 	for k, v := range n.Pairs() {
 		if v.Kind() != diag.Null {
-			d.origins[k.Value()] = append(d.origins[k.Value()], k)
+			d.origins[k.Value()] = append(d.origins[k.Value()], origin{k, v})
 		}
 	}
 }
 
 // key is the node a rule's key has where it was written last.
 func (d *draft) key(name string) diag.Node {
-	if nodes := d.origins[name]; len(nodes) > 0 {
-		return nodes[len(nodes)-1]
+	if o := d.origins[name]; len(o) > 0 {
+		return o[len(o)-1].key
 	}
 	return d.node
+}
+
+// value is the node of a key's value that was written last.
+func (d *draft) value(name string) diag.Node {
+	if o := d.origins[name]; len(o) > 0 {
+		return o[len(o)-1].value
+	}
+	return diag.Node{}
 }
 
 // merge puts what over gives into doc. With join, lists and mappings grow and
@@ -121,8 +132,8 @@ func (d *draft) effective() []Key {
 }
 
 func (d *draft) where(name string) (out []string) {
-	for _, n := range d.origins[name] {
-		if at := where(n); !slices.Contains(out, at) {
+	for _, o := range d.origins[name] {
+		if at := where(o.key); !slices.Contains(out, at) {
 			out = append(out, at)
 		}
 	}

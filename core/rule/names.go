@@ -79,7 +79,7 @@ func (r *resolver) survey(n *ast.Node) {
 }
 
 func (r *resolver) declare(n *ast.VariableDeclaratorNode) {
-	if what := reserved(n.Name, r.c.env); what != "" {
+	if what := r.c.reserved(n.Name); what != "" {
 		r.fail(n, "E211", "%q is %s: give it another name", n.Name, what)
 	} else if m := r.scope.macros[n.Name]; m != nil {
 		r.fail(n, "E211", "%q is a macro or a let of the rule: give it another name", n.Name)
@@ -117,7 +117,7 @@ func (r *resolver) identifier(n *ast.Node, id *ast.IdentifierNode) {
 		r.inline(n, r.scope.macros[id.Value])
 	case id.Value == "$env":
 		r.fail(id, "E201", "$env is not available in rules: write the field's name")
-	case slices.Contains(members(r.c.env), id.Value):
+	case slices.Contains(r.c.fields, id.Value):
 	case slices.Contains(functionNames(), id.Value):
 		r.fail(id, "E201", "%s is a function: write %s(…)", id.Value, id.Value)
 	default:
@@ -141,7 +141,7 @@ func (r *resolver) callee(id *ast.IdentifierNode) {
 
 // candidates are the names a mistyped one may have meant.
 func (r *resolver) candidates() []string {
-	names := append(members(r.c.env), sortedKeys(r.scope.macros)...)
+	names := append(slices.Clone(r.c.fields), sortedKeys(r.scope.macros)...)
 	return append(names, sortedKeys(r.locals)...)
 }
 
@@ -287,7 +287,7 @@ var (
 	mismatch = regexp.MustCompile(`^invalid operation: (.+) \(mismatched types? (.+?)(?: and (.+))?\)$`)
 	// typeWords are the words for what the checker calls by Go's names.
 	typeWords = strings.NewReplacer("time.Time", "a time", "time.Duration", "a duration", "string", "text",
-		"int64", "a number", "float64", "a number", "int", "a number", "bool", "true or false", "nil", "nothing")
+		"[]string", "a list", "[]interface {}", "a list", "int64", "a number", "float64", "a number", "int", "a number", "bool", "true or false", "nil", "nothing")
 )
 
 // plainWords puts what the checker says in words for rule authors.

@@ -142,6 +142,11 @@ func (p *patcher) span(n *ast.Node, b *ast.BinaryNode) {
 
 // in turns `x in lists.NAME` into a look-up.
 func (p *patcher) in(n *ast.Node, b *ast.BinaryNode) {
+	if texts := constants(b.Right, nil); texts != nil && untyped(b.Left) {
+		// A set of expr's own would fail on a number and contain nil.
+		replaceWith(n, "@among", b.Left, b.Right)
+		return
+	}
 	c, ok := b.Right.(*ast.ConstantNode)
 	if !ok || p.lists[c] == nil {
 		return

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"path"
 	"reflect"
 	"slices"
 	"strconv"
@@ -121,8 +119,8 @@ func (b *builder) recordOf(n diag.Node) []map[string]any {
 // recordFile reads a JSON file with one record, or a list of them.
 func (b *builder) recordFile(file diag.String) []map[string]any {
 	s := b.sourceOf(file.Node)
-	name := path.Join(path.Dir(s.name), file.Value)
-	if path.IsAbs(file.Value) || !fs.ValidPath(name) {
+	name, ok := s.beside(file.Value)
+	if !ok {
 		b.report(file.Node.Errorf("E224", "file %q is outside the rules folder", file.Value))
 		return nil
 	}

@@ -60,11 +60,11 @@ var functionNames = sync.OnceValue(func() []string {
 })
 
 // reserved says what a name already means, or "" when it is free.
-func reserved(name string, env reflect.Type) string {
+func (c *compiler) reserved(name string) string {
 	switch {
 	case slices.Contains(keywords, name):
 		return "a word of the language"
-	case slices.Contains(members(env), name):
+	case slices.Contains(c.fields, name):
 		return "a field of the event"
 	case slices.Contains(functionNames(), name):
 		return "a function"
