@@ -55,13 +55,10 @@ func (w *walk) growingFile(at place, info fs.FileInfo) (o source.Object, ok bool
 		return o, false, nil // as it was when it was read to this end
 	}
 	o = source.Object{Key: key, Name: w.name(at.shown), Size: -1}
-	f, err := w.open(at)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return o, false, nil // renamed meanwhile
-		}
-		o.Open = func(context.Context) (io.ReadCloser, error) { return nil, err }
-		return o, true, nil
+	f, failed := w.open(at)
+	if failed != nil {
+		o.Open = func(context.Context) (io.ReadCloser, error) { return nil, failed }
+		return o, !errors.Is(failed, fs.ErrNotExist), nil // else renamed meanwhile
 	}
 	defer f.Close()
 	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) {
@@ -100,8 +97,11 @@ func (w *walk) run(f *os.File, e source.Entry) (begin source.Entry, end int64, e
 	}
 	size := info.Size()
 	if print, ok := parseFingerprint(e.Version); ok && print.fits(f, size) {
-		begin = e
-	} else if begin.Offset, err = skipHole(f, size); err != nil {
+		begin, err = skipNewline(f, e, size)
+	} else {
+		begin.Offset, err = skipHole(f, size)
+	}
+	if err != nil {
 		return begin, 0, err
 	}
 	limit := min(size, begin.Offset+maxRun)
@@ -174,6 +174,19 @@ func firstLine(f *os.File, from, to, none int64) (int64, error) {
 		}
 	}
 	return none, nil
+}
+
+// skipNewline moves behind the newline of a last line that was read without it.
+func skipNewline(f *os.File, e source.Entry, size int64) (source.Entry, error) {
+	if e.Records > 0 || e.Offset >= size {
+		return e, nil
+	}
+	var next [1]byte
+	_, err := f.ReadAt(next[:], e.Offset)
+	if next[0] == '\n' {
+		e.Offset++
+	}
+	return e, err
 }
 
 // skipHole returns where the zeros at the start of a file end. A writer that

@@ -200,8 +200,8 @@ func (w *walk) link(at place) error {
 		}
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ELOOP):
+		return nil // it leads nowhere
 	case errors.Is(err, errOutside):
 		w.refused++
 		w.refusedAt = w.name(at.shown)
