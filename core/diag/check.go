@@ -124,7 +124,9 @@ func (c *checker) keys(n *yaml.Node) {
 }
 
 func (c *checker) add(n *yaml.Node, code, format string, args ...any) {
-	c.list = append(c.list, c.f.at(n.Line, n.Column, code, format, args...))
+	if len(c.list) < maxDiagnostics || code == "E004" {
+		c.list = append(c.list, c.f.at(n.Line, n.Column, code, format, args...))
+	}
 }
 
 func kindOf(n *yaml.Node) string {

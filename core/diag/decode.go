@@ -37,8 +37,8 @@ func Decode(n Node, into any) List {
 	return d.list
 }
 
-// maxDiagnostics ends the decoding of one node: after this many mistakes the
-// file is another kind of file.
+// maxDiagnostics ends the reading of a file: after this many mistakes it is
+// another kind of file, and to point at each costs time.
 const maxDiagnostics = 200
 
 var (
@@ -70,6 +70,9 @@ func (n Node) label() string {
 
 // value fills v. enum, when not nil, is what its text may be.
 func (d *decoder) value(n Node, v reflect.Value, enum []string) {
+	if len(d.list) >= maxDiagnostics {
+		return
+	}
 	if v.Type() == nodeType {
 		v.Set(reflect.ValueOf(n))
 		return

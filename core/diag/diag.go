@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/width"
 )
@@ -54,7 +55,7 @@ func (d Diagnostic) String() string {
 	if strings.TrimSpace(d.Text) == "" {
 		return b.String()
 	}
-	text, caret := excerpt([]rune(d.Text), d.Col-1)
+	text, caret := excerpt(d.Text, d.Col-1)
 	b.WriteString("\n" + indent + printable(string(text)))
 	if caret >= 0 {
 		b.WriteString("\n" + indent + padding(text, caret) + "^")
@@ -66,21 +67,33 @@ func (d Diagnostic) String() string {
 func (d Diagnostic) Error() string { return d.String() }
 
 // excerpt cuts a long line down to the part around the caret.
-func excerpt(text []rune, caret int) ([]rune, int) {
-	text = []rune(strings.TrimRightFunc(string(text), unicode.IsSpace))
-	if len(text) <= maxText {
-		return text, caret
+func excerpt(line string, caret int) ([]rune, int) {
+	line = strings.TrimRightFunc(line, unicode.IsSpace)
+	n := utf8.RuneCountInString(line)
+	if n <= maxText {
+		return []rune(line), caret
 	}
-	from := min(max(0, caret-maxText/2), len(text)-maxText)
-	to := from + maxText
-	out := slices.Clone(text[from:to])
+	from := min(max(0, caret-maxText/2), n-maxText)
+	rest := line[byteOffset(line, from):]
+	out := []rune(rest[:byteOffset(rest, maxText)])
 	if from > 0 {
 		out[0] = '…'
 	}
-	if to < len(text) {
-		out[len(out)-1] = '…'
+	if from+maxText < n {
+		out[maxText-1] = '…'
 	}
 	return out, caret - from
+}
+
+// byteOffset is where the rune with that index begins.
+func byteOffset(s string, index int) int {
+	for i := range s {
+		if index == 0 {
+			return i
+		}
+		index--
+	}
+	return len(s)
 }
 
 // padding is the white space that puts a caret below text[caret]: tabs stay

@@ -1,6 +1,7 @@
 package diag
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +25,8 @@ func TestADiagnosticShowsTheLineAndACaret(t *testing.T) {
 		{"wide characters", Diagnostic{File: "a.yaml", Line: 1, Col: 3, Message: "m", Text: "密钥x"}, "a.yaml:1:3: m\n    密钥x\n        ^"},
 		{"a warning", Diagnostic{File: "a.yaml", Line: 1, Col: 1, Message: "m", Text: "x", Warning: true}, "a.yaml:1:1: warning: m\n    x\n    ^"},
 		{"no position", Diagnostic{File: "a.yaml", Message: "m"}, "a.yaml: m"},
+		{"a long line", Diagnostic{File: "a.yaml", Line: 1, Col: 203, Message: "m", Text: strings.Repeat("密", 200) + "  x" + strings.Repeat("y", 200)}, "" +
+			"a.yaml:1:203: m\n    …" + strings.Repeat("密", 77) + "  x" + strings.Repeat("y", 78) + "…\n    " + strings.Repeat(" ", 1+2*77+2) + "^"},
 		{"terminal escapes", Diagnostic{File: "a.yaml", Line: 1, Col: 1, Message: "m\x1b[2J", Text: "\x1b[2Jx"}, "a.yaml:1:1: m\uFFFD[2J\n    \uFFFD[2Jx\n    ^"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

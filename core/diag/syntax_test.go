@@ -102,3 +102,23 @@ func TestAliasBombsAreRefused(t *testing.T) {
 		t.Errorf("a thousand aliases of a small list: %v", list)
 	}
 }
+
+// A quarter of a megabyte of mistakes on one line is answered like any other, and soon.
+func TestALongLineOfMistakesIsAnswered(t *testing.T) {
+	for _, text := range []string{
+		"{" + strings.Repeat("a: 1, ", 40_000) + "}",
+		"a: [" + strings.Repeat("{b: c}, ", 30_000) + "]",
+		"a: [" + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + "]",
+		"a: {" + strings.Repeat("&x x: !y , ", 20_000) + "}",
+	} {
+		f, list := Parse("f", []byte(text))
+		var into struct {
+			A []Ordered[int] `yaml:"a"`
+		}
+		list = append(list, Decode(f.Root(), &into)...)
+		list.Sort()
+		if len(list) == 0 || len(list) > 2*maxDiagnostics || len(list.String()) > 1<<20 {
+			t.Errorf("%.20s…: %d diagnostics", text, len(list))
+		}
+	}
+}

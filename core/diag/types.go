@@ -37,6 +37,9 @@ func (o *Ordered[T]) DecodeYAML(n Node) List {
 	var list List
 	*o = make(Ordered[T], 0, n.Len())
 	for k, v := range n.Pairs() {
+		if len(list) >= maxDiagnostics {
+			break
+		}
 		e := Entry[T]{Name: k.Value(), Key: k}
 		list = append(list, Decode(v, &e.Value)...)
 		*o = append(*o, e)
