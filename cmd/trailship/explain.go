@@ -94,7 +94,7 @@ func (p *program) printExplanation(set *rule.Set, id string, ev *event.Event, fo
 		switch {
 		case e.Over:
 			verdict = "is over"
-		case e.Applies:
+		case e.Met:
 			verdict = "applies"
 		}
 		fmt.Fprintf(p.stdout, "  exception %s (%s) %s\n", e.Name, e.Reason, verdict)
