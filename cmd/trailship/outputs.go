@@ -19,7 +19,6 @@ import (
 )
 
 // outputOf turns an output of the configuration into what deliver runs.
-// dataDir is "" when there is none.
 func outputOf(o config.Output, cfg *config.Config, runDir string) (deliver.Output, error) {
 	settings, err := json.Marshal(o.Config)
 	if err != nil {
@@ -80,11 +79,11 @@ func checkOutput(ctx context.Context, o config.Output, cfg *config.Config, log *
 	case errors.As(err, &invalid):
 		var list diag.List
 		for _, e := range invalid {
-			list = append(list, o.At(e.Pointer).Errorf("E151", "output %s: %v", o.Name, e))
+			list = append(list, o.At(e.Pointer).Errorf("E151", "output %s: %s", o.Name, cfg.Redact(e.Error())))
 		}
 		return list
 	}
-	return diag.List{o.Node.Key("plugin").Errorf("E150", "output %s: %v", o.Name, err)}
+	return diag.List{o.Node.Key("plugin").Errorf("E150", "output %s: %s", o.Name, cfg.Redact(err.Error()))}
 }
 
 // running is a deliverer with the goroutine it runs in.

@@ -27,7 +27,7 @@ func openRules(paths []config.RulePath) (roots []rule.Root, watch []string, list
 		}
 		roots = append(roots, root)
 		if p.Pack == "" {
-			watch = append(watch, p.Path)
+			watch = append(watch, root.Path) // of a single file the folder: its lists are there
 		}
 	}
 	return roots, watch, list

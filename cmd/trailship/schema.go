@@ -6,14 +6,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailship/trailship/core/config"
+	"github.com/trailship/trailship/core/diag"
 	"github.com/trailship/trailship/core/rule"
 )
+
+func configSchema() []byte {
+	return diag.Schema(&config.Config{}, "https://github.com/trailship/trailship/config.v1.json", "trailship configuration")
+}
 
 //go:embed alert.schema.json
 var alertSchema []byte
 
 func (p *program) schemaCommand() *cobra.Command {
-	schemas := map[string]func() []byte{"rules": rule.Schema, "config": func() []byte { return nil }, "alert": func() []byte { return alertSchema }}
+	schemas := map[string]func() []byte{"rules": rule.Schema, "config": configSchema, "alert": func() []byte { return alertSchema }}
 	return &cobra.Command{
 		Use:       "schema {rules|config|alert}",
 		Short:     "Print the JSON Schema of rule files, the configuration, or an alert",
