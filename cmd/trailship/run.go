@@ -97,7 +97,7 @@ func (p *program) daemon(ctx context.Context, once bool) error {
 	}
 
 	// The store comes first: it is the lock against a second daemon.
-	s, err := bolt.Open(filepath.Join(plan.config.DataDir, "trailship.db"), bolt.Options{Retention: plan.config.Retention, Log: d.log})
+	s, err := bolt.Open(filepath.Join(plan.config.DataDir, "trailship.db"), bolt.Options{Retention: plan.config.Retention})
 	if err != nil {
 		return err
 	}
