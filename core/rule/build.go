@@ -102,14 +102,17 @@ func (b *builder) build() *Rule {
 	}
 	b.facts()
 	b.formats(r)
-	b.stateful()
 	b.let(doc.Let)
+	c := b.l.c // compiles what the alert is made of
+	if b.stateful() {
+		c = b.l.state
+	}
 	b.conditions(r)
 	r.Exceptions = b.exceptions(doc.Exceptions)
 	b.dedup(r)
-	r.message = b.l.c.template(doc.Message, b.scope(doc.Message.Node))
+	r.message = c.template(doc.Message, b.scope(doc.Message.Node))
 	for _, f := range doc.Fields {
-		r.fields = append(r.fields, field{f.Name, b.expression(f.Value, f.Name, wantAny)})
+		r.fields = append(r.fields, field{f.Name, c.at(f.Value.Node, 0, f.Value.Value, f.Name, b.scope(f.Value.Node), wantAny)})
 	}
 	r.tests = b.tests(doc.Tests)
 	r.keys = d.effective()
@@ -175,21 +178,6 @@ func (b *builder) formats(r *Rule) {
 		}
 		if !found {
 			b.report(s.Node.Errorf("E223", "no format matches %q: there are %s%s", s.Value, strings.Join(formats, " and "), diag.Suggest(s.Value, formats)))
-		}
-	}
-}
-
-// stateful refuses what needs state.
-func (b *builder) stateful() {
-	doc := &b.d.doc
-	given := map[string]bool{"threshold": doc.Threshold != nil, "first_seen": doc.FirstSeen != nil, "sequence": doc.Sequence != nil}
-	for _, name := range []string{"threshold", "first_seen", "sequence"} {
-		if !given[name] {
-			continue
-		}
-		b.report(b.d.key(name).Errorf("E230", "%s is not supported yet", name))
-		if doc.Dedup != nil {
-			b.report(b.d.key("dedup").Errorf("E232", "dedup beside %s: its buckets deduplicate already", name))
 		}
 	}
 }

@@ -141,7 +141,7 @@ func contain(problems *[]problem) {
 func (c *compiler) check(tree *parser.Tree) (reflect.Type, []problem) {
 	ast.Walk(&tree.Node, visit(func(n *ast.Node) { (*n).SetNature(nature.Nature{}) }))
 	typ, err := checker.Check(tree, c.config)
-	if problems := append(misplacedNot(&tree.Node), unknownMembers(&tree.Node)...); len(problems) > 0 {
+	if problems := typeProblems(&tree.Node); len(problems) > 0 {
 		return nil, problems
 	}
 	if err != nil {
@@ -156,7 +156,7 @@ func (c *compiler) furtherProblems(tree *parser.Tree) []problem {
 	if _, err := checker.Check(tree, c.config); err == nil {
 		return nil
 	}
-	return append(misplacedNot(&tree.Node), unknownMembers(&tree.Node)...)
+	return typeProblems(&tree.Node)
 }
 
 // located is the position an error of expr has, the start when it has none.

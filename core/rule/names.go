@@ -121,7 +121,11 @@ func (r *resolver) identifier(n *ast.Node, id *ast.IdentifierNode) {
 	case slices.Contains(functionNames(), id.Value):
 		r.fail(id, "E201", "%s is a function: write %s(…)", id.Value, id.Value)
 	default:
-		r.fail(id, "E201", "unknown field %q%s", id.Value, diag.Suggest(id.Value, r.candidates()))
+		hint := diag.Suggest(id.Value, r.candidates())
+		if hint == "" {
+			hint = fmt.Sprintf(": if it is text, write it in quotes, %q", id.Value)
+		}
+		r.fail(id, "E201", "unknown field %q%s", id.Value, hint)
 	}
 }
 
@@ -211,6 +215,29 @@ func (r *resolver) inline(n *ast.Node, m *macro) {
 		r.problems = append(r.problems, problem{at.From, p.code, p.message})
 	}
 	*n = tree.Node
+}
+
+// typeProblems are the mistakes that are told better, and more than one at a
+// time, than the checker would.
+func typeProblems(root *ast.Node) []problem {
+	return slices.Concat(misplacedNot(root), unknownMembers(root), badPatterns(root))
+}
+
+// badPatterns reports patterns that are no regular expressions.
+func badPatterns(root *ast.Node) []problem {
+	var out []problem
+	ast.Walk(root, visit(func(n *ast.Node) {
+		b, ok := (*n).(*ast.BinaryNode)
+		if !ok || b.Operator != "matches" {
+			return
+		}
+		if s, ok := b.Right.(*ast.StringNode); ok {
+			if _, err := regexp.Compile(s.Value); err != nil {
+				out = append(out, problem{s.Location().From, "E209", strings.Replace(err.Error(), "error parsing regexp", "not a regular expression", 1)})
+			}
+		}
+	}))
+	return out
 }
 
 // unknownMembers reports every `.name` that the type before it does not have:
