@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -41,7 +42,7 @@ type client struct {
 	session *plugin.Client
 	rpc     pb.OutputClient
 	about   *pb.DescribeResponse
-	tempDir string // to remove at the end, or ""
+	tempDir string // of sockets; removed at the end
 
 	batches atomic.Int64
 	pause   atomic.Int64 // the last throttle_ms
@@ -57,16 +58,10 @@ func start(ctx context.Context, o Output, log *slog.Logger) (*client, error) {
 		return nil, err
 	}
 	c := &client{}
-	stateDir := o.StateDir
-	if stateDir == "" {
-		dir, err := os.MkdirTemp(o.RunDir, "state-")
-		if err != nil {
-			return nil, fmt.Errorf("making the plugin's folder: %w", err)
-		}
-		stateDir, c.tempDir = dir, dir
-	}
-	if err := os.MkdirAll(stateDir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the plugin's folder: %w", err)
+	stateDir, err := c.makeDirs(o)
+	if err != nil {
+		os.RemoveAll(c.tempDir)
+		return nil, fmt.Errorf("making the plugin's folders: %w", err)
 	}
 	c.proc = newProcess(o, stateDir, log)
 	c.session = plugin.NewClient(c.config(o, log))
@@ -75,6 +70,23 @@ func start(ctx context.Context, o Output, log *slog.Logger) (*client, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// makeDirs makes the folder of this process, and the one that outlives it.
+func (c *client) makeDirs(o Output) (stateDir string, err error) {
+	if o.RunDir != "" {
+		if err := os.MkdirAll(o.RunDir, 0o700); err != nil {
+			return "", err
+		}
+	}
+	if c.tempDir, err = os.MkdirTemp(o.RunDir, "p-"); err != nil {
+		return "", err
+	}
+	stateDir = o.StateDir
+	if stateDir == "" {
+		stateDir = filepath.Join(c.tempDir, "state")
+	}
+	return stateDir, os.MkdirAll(stateDir, 0o700)
 }
 
 func newProcess(o Output, stateDir string, log *slog.Logger) *process {
@@ -100,7 +112,7 @@ func (c *client) config(o Output, log *slog.Logger) *plugin.ClientConfig {
 		AutoMTLS:         o.TLS,
 		SkipHostEnv:      true,
 		StartTimeout:     startTimeout,
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: o.RunDir},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: c.tempDir},
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard}),
 		SyncStdout:       &logWriter{log: log, text: "the plugin printed"},
 		SyncStderr:       &logWriter{log: log, text: "the plugin printed"},
@@ -133,11 +145,7 @@ func (c *client) connect(ctx context.Context) error {
 	// go-plugin's calls know no context: ending the process ends them.
 	ctx, cancel := context.WithTimeout(ctx, 2*startTimeout)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() {
-		if c.proc.cmd.Process != nil {
-			c.proc.kill()
-		}
-	})
+	stop := context.AfterFunc(ctx, c.proc.kill)
 	defer stop()
 	protocol, err := c.session.Client()
 	if err != nil {
@@ -304,9 +312,7 @@ func (c *client) close(ctx context.Context) error {
 	}
 	// The process is gone; this ends go-plugin's goroutines and its socket folder.
 	c.session.Kill()
-	if c.tempDir != "" {
-		os.RemoveAll(c.tempDir)
-	}
+	os.RemoveAll(c.tempDir)
 	return err
 }
 

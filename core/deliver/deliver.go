@@ -139,12 +139,21 @@ func (d *Deliverer) loop(ctx, late context.Context, out sdk.Output) error {
 			continue
 		}
 		v := q.judge(batch, d.send(late, out, q, batch), time.Now())
+		if t, ok := out.(throttler); ok {
+			q.hold(t.throttle(), time.Now())
+		}
 		if err := d.settle(late, v); err != nil {
 			return err
 		}
 		d.report(v)
 	}
 	return nil
+}
+
+// throttler is a destination that may ask for a pause after a batch, however
+// the batch went.
+type throttler interface {
+	throttle() time.Duration
 }
 
 // gather collects a batch, and waits for company when it is not full.
@@ -173,9 +182,6 @@ func (d *Deliverer) send(ctx context.Context, out sdk.Output, q *queue, batch []
 	began := time.Now()
 	err := out.Deliver(ctx, alerts)
 	d.Metrics.observe(d.Name, time.Since(began))
-	if t, ok := out.(interface{ throttle() time.Duration }); ok {
-		q.hold(time.Now().Add(t.throttle()))
-	}
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -91,7 +92,7 @@ func (o *outlet) DeadLetters() ([]store.DeadLetter, error) { return nil, nil }
 func (o *outlet) buried() map[string]string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.dead
+	return maps.Clone(o.dead)
 }
 
 func ids(t *testing.T, n int) []string {

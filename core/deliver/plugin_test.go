@@ -107,6 +107,7 @@ func openRecord(_ context.Context, c recordConfig) (sdk.Output, error) {
 			os.Exit(3)
 		case verb == "hang" && once():
 			syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			select {} // another thread may take the signal
 		}
 		f, err := os.OpenFile(c.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -131,6 +132,9 @@ func lines(t *testing.T, path string) []string {
 // run runs a Deliverer until the end of the test, and returns it.
 func run(t *testing.T, o Output, s *outlet, log *slog.Logger) *Deliverer {
 	t.Helper()
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	d := &Deliverer{Output: o, Store: s, Log: log}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

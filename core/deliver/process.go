@@ -34,6 +34,10 @@ type process struct {
 
 	exited chan struct{} // closed when the process is reaped and its pipes are read
 	last   lastLine      // of standard error
+
+	mu     sync.Mutex
+	alive  bool // started and not reaped: its number still means it
+	doomed bool // kill was called
 }
 
 // Start runs the program.
@@ -83,12 +87,13 @@ func (p *process) live(started chan<- error, outR, errR *os.File) {
 		return
 	}
 	started <- nil
+	p.born()
 
 	var reading sync.WaitGroup
 	reading.Go(func() { p.readStdout(outR, toHost) })
 	reading.Go(func() { readLog(errR, p.log, &p.last) })
 	awaitExit(p.cmd.Process.Pid)
-	p.kill()
+	p.buried()
 	p.cmd.Wait()
 	until := time.Now().Add(pipeGrace)
 	outR.SetReadDeadline(until)
@@ -115,14 +120,33 @@ func (p *process) readStdout(r io.Reader, toHost *io.PipeWriter) {
 	})
 }
 
-// kill ends the process and all of its group. It may be called at any time,
-// also when the process is gone.
+// kill ends the process and all of its group. It may be called at any time:
+// before the start it dooms the process, after the end it does nothing.
 func (p *process) kill() {
-	select {
-	case <-p.exited:
-	default:
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doomed = true
+	if p.alive {
 		killGroup(p.cmd.Process)
 	}
+}
+
+func (p *process) born() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.alive = true
+	if p.doomed {
+		killGroup(p.cmd.Process)
+	}
+}
+
+// buried ends what is left of the group while its number cannot have been
+// given to another yet.
+func (p *process) buried() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.alive = false
+	killGroup(p.cmd.Process)
 }
 
 // words says how the process ended, for an error.
@@ -149,8 +173,14 @@ func (p *process) Kill(context.Context) error {
 func (p *process) Stdout() io.ReadCloser           { return p.handshake }
 func (p *process) Stderr() io.ReadCloser           { return io.NopCloser(eof{}) }
 func (p *process) Name() string                    { return p.cmd.Path }
-func (p *process) ID() string                      { return strconv.Itoa(p.cmd.Process.Pid) }
 func (p *process) Diagnose(context.Context) string { return "" }
+
+func (p *process) ID() string {
+	if p.cmd.Process == nil {
+		return "" // it did not start
+	}
+	return strconv.Itoa(p.cmd.Process.Pid)
+}
 
 // PluginToHost checks the address a plugin says it listens on.
 func (p *process) PluginToHost(network, address string) (string, string, error) {

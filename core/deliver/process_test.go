@@ -223,6 +223,7 @@ func TestCheckSaysWhyAProgramIsNotRun(t *testing.T) {
 		"relative":     {func(o *Output) { o.Program = []string{"x"} }, "must be an absolute path"},
 		"missing":      {func(o *Output) { o.Program = []string{"/nowhere/x"} }, "no such file or directory"},
 		"writable":     {func(o *Output) { o.Program = script("#!/bin/sh\n", 0o775) }, "can be changed by others (mode 0775): chmod go-w it"},
+		"no program":   {func(o *Output) { o.Program = script("\x00\x01", 0o755) }, "exec format error"},
 		"no plugin":    {func(o *Output) { o.Program = script("#!/bin/sh\necho hello\n", 0o755) }, "the plugin ended before its handshake: exit status 0"},
 		"not a socket": {func(o *Output) { o.Program = script("#!/bin/sh\necho '1|1|tcp|127.0.0.1:1|grpc|'\nsleep 9\n", 0o755) }, "it must be a unix socket in PLUGIN_UNIX_SOCKET_DIR"},
 		"old protocol": {func(o *Output) { o.Program = script("#!/bin/sh\necho '1|9|unix|/x|grpc|'\nsleep 9\n", 0o755) }, "incompatible API version with plugin. Plugin version: 9, Client versions: [1]"},
@@ -276,6 +277,38 @@ func TestFindLooksInTheFoldersThenInPath(t *testing.T) {
 		if text != want {
 			t.Errorf("Find(%q): %s\nwant: %s", name, text, want)
 		}
+	}
+}
+
+func TestAPluginThatDoesNotDrainIsKilled(t *testing.T) {
+	runDir, err := os.MkdirTemp("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(runDir)
+	o := pluginOutput(t, "record", map[string]any{"path": filepath.Join(t.TempDir(), "out")})
+	o.RunDir, o.Drain = runDir, 200*time.Millisecond
+	log, text := debugLog()
+	d := &Deliverer{Output: o, Store: &outlet{}, Log: log}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	var pid int
+	eventually(t, "the plugin runs", func() bool {
+		_, after, ok := strings.Cut(text.String(), " pid=")
+		after, _, _ = strings.Cut(after, "\n")
+		pid, _ = strconv.Atoi(after)
+		return ok
+	})
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-done; err != nil || !isGone(pid) {
+		t.Errorf("%v, gone: %v", err, isGone(pid))
+	}
+	if left, err := os.ReadDir(runDir); err != nil || len(left) > 0 {
+		t.Errorf("left over: %v %v", left, err)
 	}
 }
 

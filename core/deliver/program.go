@@ -100,10 +100,10 @@ func isSelf(info os.FileInfo) bool {
 }
 
 // maxSocketPath is what the kernel takes of a socket's path, in bytes, and
-// maxSocketDir what that leaves for RunDir below which go-plugin makes names.
+// maxSocketDir what that leaves for RunDir, below which names are made.
 const (
 	maxSocketPath = 103 // 107 on Linux
-	maxSocketDir  = 60
+	maxSocketDir  = 50
 )
 
 // RunDir returns an empty private folder for sockets that belongs to dataDir,

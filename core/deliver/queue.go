@@ -21,6 +21,7 @@ type queue struct {
 	limit    int                 // alerts in a batch, lowered while the plugin crashes
 	failures int                 // batches in a row that failed as a whole
 	pause    time.Time           // nothing is tried before
+	asked    bool                // the destination asked for the pause
 }
 
 // attempt is the history of one alert in this process.
@@ -42,6 +43,10 @@ type batch struct {
 // alert the plugin keeps crashing on goes alone.
 func (q *queue) collect(b *batch, now time.Time) error {
 	if now.Before(q.pause) {
+		// One alert that failed may be to blame itself: a new one tells.
+		if len(q.attempts) == 1 && !q.asked {
+			return q.collectFresh(b)
+		}
 		return nil
 	}
 	due, suspects := q.due(now)
@@ -161,10 +166,10 @@ func (q *queue) next(now time.Time) time.Time {
 	return next
 }
 
-// hold lets nothing be tried before t.
-func (q *queue) hold(t time.Time) {
-	if t.After(q.pause) {
-		q.pause = t
+// hold lets nothing be tried for a while the destination asked for.
+func (q *queue) hold(d time.Duration, now time.Time) {
+	if d > 0 {
+		q.pause, q.asked = now.Add(d), true
 	}
 }
 

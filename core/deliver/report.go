@@ -12,7 +12,7 @@ import (
 func (d *Deliverer) report(v verdict) {
 	d.Metrics.count(d.Name, len(v.done), len(v.dead), v.retried)
 	d.Metrics.backlog(d.Name, d.Store)
-	if len(v.done) > 0 {
+	if v.answered() {
 		d.setStatus(Status{Name: d.Name, Up: true})
 	}
 	for _, r := range v.dead {

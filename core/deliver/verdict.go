@@ -25,18 +25,23 @@ var errCrashed = errors.New("the plugin crashed")
 type verdict struct {
 	done    []uint64
 	dead    []store.Refusal
+	refused int // of the dead, those the output answered for
 	retried int
 	failure error     // of the last alert that is tried again
 	down    bool      // the output failed as a whole
 	retry   time.Time // when the first of the retried is due
 }
 
+// answered says whether the output did its work for some alert.
+func (v verdict) answered() bool { return len(v.done)+v.refused > 0 }
+
 // judge turns the error of a batch into what happens to its alerts, and
 // remembers when those that stay are due.
 //
 // An output is down when all of a batch failed that held an alert it had not
-// seen: then nothing is tried until the backoff is over. Alerts that keep
-// failing among others that get through wait each for itself.
+// seen, until something gets through: nothing is tried while the backoff
+// lasts. Alerts that keep failing among others that get through wait each for
+// itself.
 func (q *queue) judge(batch []store.Queued, err error, now time.Time) verdict {
 	var v verdict
 	crashed := errors.Is(err, errCrashed)
@@ -50,6 +55,7 @@ func (q *queue) judge(batch []store.Queued, err error, now time.Time) verdict {
 			v.done = append(v.done, a.Seq)
 			delete(q.attempts, a.Seq)
 		case isPermanent:
+			v.refused++
 			q.bury(&v, a.Seq, cause.Error())
 		default:
 			fresh = fresh || q.attempts[a.Seq] == nil
@@ -58,10 +64,10 @@ func (q *queue) judge(batch []store.Queued, err error, now time.Time) verdict {
 		}
 	}
 	q.resize(len(batch), len(v.done), crashed)
-	if len(v.done) > 0 {
-		q.failures = 0
-	}
-	if fresh && len(v.done) == 0 && len(v.dead) == 0 {
+	switch {
+	case v.answered():
+		q.failures, q.pause = 0, time.Time{}
+	case v.retried == len(batch) && (fresh || q.failures > 0):
 		q.down(&v, batch, longest, now)
 	}
 	return v
@@ -123,7 +129,7 @@ func (q *queue) resize(sent, done int, crashed bool) {
 // down pauses the whole output.
 func (q *queue) down(v *verdict, batch []store.Queued, after time.Duration, now time.Time) {
 	q.failures++
-	q.hold(now.Add(q.Retry.delay(q.failures, after)))
+	q.pause, q.asked = now.Add(q.Retry.delay(q.failures, after)), after > 0
 	for _, b := range batch {
 		if a := q.attempts[b.Seq]; a != nil {
 			a.due = q.pause

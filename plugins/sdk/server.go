@@ -79,6 +79,8 @@ func (s *server) Deliver(ctx context.Context, req *pb.DeliverRequest) (*pb.Deliv
 		return nil, err
 	}
 	defer done()
+	ctx, cancel := early(ctx)
+	defer cancel()
 	if len(req.Alerts) == 0 {
 		return &pb.DeliverResponse{}, nil
 	}
@@ -90,6 +92,16 @@ func (s *server) Deliver(ctx context.Context, req *pb.DeliverRequest) (*pb.Deliv
 		}
 	}
 	return s.failures(alerts, s.deliver(ctx, output, alerts)), nil
+}
+
+// early returns a context that ends a little before ctx does, so that an
+// Output that gives up in time can still say which alerts it delivered.
+func early(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, end.Add(-min(time.Until(end)/10, time.Second)))
 }
 
 // deliver calls the Output; a panic becomes an error that is tried again.
