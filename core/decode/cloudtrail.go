@@ -109,7 +109,7 @@ var principals = map[string]struct {
 
 func fillCloudTrailActor(ev *event.Event, d *document, id *identity) {
 	u, p := &ev.Actor.User, &ev.Principal
-	arn, principal, invokedBy := d.word2(id.arn), d.word2(id.principal), d.word2(id.invokedBy)
+	arn, principal, invokedBy := d.intern(id.arn), d.intern(id.principal), d.intern(id.invokedBy)
 	if u.Type = d.intern(id.kind); u.Type == "" && invokedBy != "" {
 		u.Type = "AWSService"
 	}
@@ -120,31 +120,28 @@ func fillCloudTrailActor(ev *event.Event, d *document, id *identity) {
 	} else {
 		u.UIDAlt = principal
 	}
-	issuer := d.word2(id.session.issuer.name)
+	issuer := d.intern(id.session.issuer.name)
 	u.Name = cloudTrailName(d, id, u.Type, arn, issuer, invokedBy)
 	u.Account = awsAccount(d.intern(id.account))
 
 	d.setSession(ev, id, func(s string) bool { return s == "" })
-	ev.Actor.Session.Issuer = d.word2(id.session.issuer.arn)
+	ev.Actor.Session.Issuer = d.intern(id.session.issuer.arn)
 	ev.Actor.Session.UIDAlt = d.copy(id.session.source)
-	ev.Actor.IDP.Name = or(d.word2(id.provider), d.word2(id.session.federated))
+	ev.Actor.IDP.Name = or(d.intern(id.provider), d.intern(id.session.federated))
 	ev.Actor.AppName = invokedBy
 
-	p.ID = or(or(principal, arn), or(invokedBy, u.Account.UID))
+	p.ID = or(or(or(principal, arn), or(d.intern(id.behalf), invokedBy)), or(u.Name, u.Account.UID))
 	p.ARN, p.Account, p.Name = arn, u.Account.UID, u.Name
 	if u.Name == arn {
 		p.Name = lastSegment(arn, ":")
 	}
 	switch {
-	case issuer != "":
+	case issuer != "" && u.Type != "FederatedUser": // whose issuer is a user
 		p.Role = issuer
 	case u.Type == "Role":
 		p.Role = lastSegment(arn, "/")
 	}
 }
-
-// word2 is intern for values that are often, not always, the same.
-func (d *document) word2(value []byte) string { return d.intern(value) }
 
 // cloudTrailName finds the actor a name.
 func cloudTrailName(d *document, id *identity, kind, arn, issuer, invokedBy string) string {

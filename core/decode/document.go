@@ -60,11 +60,13 @@ func (d *document) index(raw []byte) {
 			f = fieldOf(string(lowerFirst(&buf, name)))
 		}
 		d.known = append(d.known, f)
+		if f == fNone {
+			continue
+		}
 		if exact || d.at[f] == 0 || d.members[d.at[f]-1].Name[0] < 'a' {
 			d.at[f] = int32(i) + 1
 		}
 	}
-	d.at[fNone] = 0
 }
 
 // value returns f's JSON, nil when absent or null.

@@ -38,7 +38,7 @@ var origins = []struct {
 	{"account", "cloud.account.uid", "recipientAccountId userIdentity.accountId", "userIdentity.accountId recipientAccountId"},
 	{"region", "cloud.region", "awsRegion", "acsRegion"},
 	{"principal.type", "actor.user.type", "userIdentity.type userIdentity.invokedBy", "userIdentity.type"},
-	{"principal.id", "", "userIdentity.principalId userIdentity.arn userIdentity.invokedBy userIdentity.accountId",
+	{"principal.id", "", "userIdentity.principalId userIdentity.arn userIdentity.onBehalfOf.userId userIdentity.invokedBy userIdentity.userName userIdentity.accountId",
 		"userIdentity.principalId userIdentity.userName userIdentity.accountId"},
 	{"principal.name", "actor.user.name",
 		"userIdentity.userName userIdentity.sessionContext.sessionIssuer.userName additionalEventData.UserName userIdentity.arn userIdentity.invokedBy serviceEventDetails",

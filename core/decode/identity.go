@@ -11,7 +11,7 @@ import (
 // identity is userIdentity in either cloud's words; the values are JSON, nil
 // when absent.
 type identity struct {
-	kind, principal, arn, account, key, user, invokedBy, provider []byte
+	kind, principal, arn, account, key, user, invokedBy, provider, behalf []byte
 
 	session struct {
 		created, mfa, source, federated []byte
@@ -48,6 +48,8 @@ func readIdentity(value []byte) (id identity) {
 			id.invokedBy = v
 		case "identityProvider":
 			id.provider = v
+		case "onBehalfOf":
+			id.behalf = member(v, "userId")
 		case "sessionContext":
 			id.readSession(v)
 		}
@@ -64,15 +66,33 @@ func (id *identity) readSession(value []byte) {
 		}
 		switch string(lowerFirst(&buf, m.Name)) {
 		case "attributes", "sessionAttributes":
-			s.created = member(m.Value, "creationDate")
-			s.mfa = member(m.Value, "mfaAuthenticated")
+			s.created, s.mfa = two(m.Value, "creationDate", "mfaAuthenticated")
 		case "sessionIssuer":
-			s.issuer.arn = member(m.Value, "arn")
-			s.issuer.name = member(m.Value, "userName")
+			s.issuer.arn, s.issuer.name = two(m.Value, "arn", "userName")
 		case "webIdFederationData":
 			s.federated = member(m.Value, "federatedProvider")
 		case "sourceIdentity":
 			s.source = m.Value
+		}
+	}
+}
+
+// two finds two members in one walk.
+func two(object []byte, first, second string) (a, b []byte) {
+	for c := rawjson.Members(object); ; {
+		m, ok := c.Next()
+		if !ok {
+			return a, b
+		}
+		v := m.Value
+		if v[0] == 'n' {
+			v = nil
+		}
+		switch string(m.Name) {
+		case first:
+			a = v
+		case second:
+			b = v
 		}
 	}
 }
@@ -107,18 +127,18 @@ func setEndpoint(ev *event.Event, source string) {
 	ev.SrcEndpoint.Name = or(source, "unknown")
 }
 
-// setSession files the session's credential, start and MFA; absent says which
-// texts stand for nothing.
+// setSession files the session's credential, start and MFA; nothing says which
+// texts stand for no value.
 func (d *document) setSession(ev *event.Event, id *identity, nothing func(string) bool) {
 	s := &ev.Actor.Session
-	if created, ok := parseTime(d.copy(id.session.created)); ok {
+	if created, ok := parseTime(d.intern(id.session.created)); ok {
 		s.CreatedTime = created.UnixMilli()
 	}
-	if key := d.copy(id.key); !nothing(key) {
+	if key := d.intern(id.key); !nothing(key) {
 		s.CredentialUID = key
 	}
-	if mfa := d.plain(id.session.mfa); len(mfa) > 0 && !nothing(string(mfa)) {
-		s.HasMFA, s.IsMFA = true, string(mfa) == "true"
+	if mfa := d.intern(id.session.mfa); !nothing(mfa) {
+		s.HasMFA, s.IsMFA = true, mfa == "true"
 	}
 	ev.Principal.AccessKey = s.CredentialUID
 	ev.Principal.MFA = yesNo(s.HasMFA, s.IsMFA)

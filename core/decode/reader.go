@@ -153,26 +153,37 @@ func (r *Reader) scan(stop func([]byte, byte) bool) (end int, st rawjson.Status,
 	}
 }
 
+// value scans the value that starts here, whatever it is. A value too large to
+// hold is answered with More.
+func (r *Reader) value() (end int, st rawjson.Status, err error) {
+	for {
+		text := r.text()
+		end, st = rawjson.Skip(text, 0)
+		if st != rawjson.More && end < len(text) || int64(len(text)) > r.limits.MaxRecord {
+			return end, st, nil
+		}
+		if err := r.more(); err == io.EOF {
+			return end, st, nil
+		} else if err != nil {
+			return 0, st, err
+		}
+	}
+}
+
 // junk passes over something at top level that is no object and no array.
 func (r *Reader) junk() (Record, error) {
 	start := r.offset()
-	for {
-		end, st := rawjson.Skip(r.text(), 0)
-		if end == len(r.text()) && st != rawjson.Bad && int64(end) <= r.limits.MaxRecord {
-			if err := r.more(); err == nil {
-				continue
-			} else if err != io.EOF {
-				return r.fail(err)
-			}
-		}
-		if st == rawjson.OK {
-			r.pos += end
-			return r.reject(start, ReasonForeign, "not a JSON object")
-		}
-		detail := rawjson.Explain(r.text(), end, st).Error()
-		r.resync()
-		return r.reject(start, ReasonJSON, detail)
+	end, st, err := r.value()
+	switch {
+	case err != nil:
+		return r.fail(err)
+	case st == rawjson.OK:
+		r.pos += end
+		return r.reject(start, ReasonForeign, "not a JSON object")
 	}
+	detail := rawjson.Explain(r.text(), end, st).Error()
+	r.resync()
+	return r.reject(start, ReasonJSON, detail)
 }
 
 // element reads the next element of an array of records, or the array's end.
@@ -235,8 +246,11 @@ func (r *Reader) oddElement() (Record, error) {
 	if c := r.buf[r.pos]; c == ']' || c == ',' || c == '}' || c == ':' {
 		return r.broken(fmt.Sprintf("unexpected %q where a record should be", c))
 	}
-	_, st := rawjson.Skip(r.text(), 0)
-	if err := r.skip(); err == errBroken {
+	_, st, err := r.value()
+	if err == nil {
+		err = r.skip()
+	}
+	if err == errBroken {
 		return r.broken("broken inside an element")
 	} else if err != nil {
 		return r.fail(err)
