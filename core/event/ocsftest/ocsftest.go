@@ -99,6 +99,30 @@ func Load(t testing.TB) *Schema {
 	return s
 }
 
+// Has reports whether path (dotted, without indexes) is an attribute of one of
+// the classes 2004, 3001, 3002 and 6003.
+func (s *Schema) Has(path string) bool {
+	for _, uid := range []int{2004, 3001, 3002, 6003} {
+		if s.hasPath(&s.byUID[uid].object, path) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Schema) hasPath(o *object, path string) bool {
+	name, rest, deeper := strings.Cut(path, ".")
+	a := o.Attributes[name]
+	switch {
+	case a == nil:
+		return false
+	case !deeper:
+		return true
+	}
+	next := s.Objects[a.Type]
+	return next != nil && s.hasPath(next, rest)
+}
+
 // Report is what is wrong with one event. Warnings do not make it invalid.
 type Report struct {
 	Errors, Warnings []string

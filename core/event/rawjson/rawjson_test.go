@@ -1,0 +1,165 @@
+package rawjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// texts are JSON and nearly JSON.
+var texts = []string{
+	`{}`, `[]`, ` { "a" : [ 1 , 2 ] , "b" : { } } `, `{"a":"\u00e9\n\"\\\/\b\f\r\t\ud83d\ude00"}`, `{"a":"\ud83d"}`, `"é"`, "\"\xff\"",
+	`0`, `-0`, `-0.5e-10`, `1E+3`, `9223372036854775807`, `9223372036854775808`, `-9223372036854775809`, `1e999`, `123456789012345678901234567890.5`,
+	`true`, `false`, `null`, `[[[]],{"a":{"b":[null]}}]`, `{"a":1,"a":2}`, `"` + strings.Repeat("x", 100) + `"`,
+	``, ` `, `{`, `}`, `[`, `]`, `{]`, `[}`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `[1,]`, `[,1]`, `[1 2]`, `{"a" 1}`, `{a:1}`, `{1:2}`, `tru`, `truex`, `nul`,
+	`01`, `-`, `1.`, `.5`, `1e`, `1e+`, `+1`, `--1`, `0x1`, `"\x"`, `"\u12"`, `"\u12g4"`, "\"a\nb\"", "\"a\x1fb\"", `"open`, `"open\`, `{}{}`, `1 2`, "\u00a01",
+}
+
+func TestAgreesWithEncodingJSON(t *testing.T) {
+	for _, text := range texts {
+		checkAgainstEncodingJSON(t, []byte(text))
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, text := range texts {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		checkAgainstEncodingJSON(t, text)
+		if len(text) > 0 && text[0] == '"' {
+			got := string(AppendString(nil, string(text)))
+			var back string
+			if err := json.Unmarshal([]byte(got), &back); err != nil || back != strings.ToValidUTF8(string(text), "\ufffd") && utf8.Valid(text) {
+				t.Fatalf("%q written as %s, read as %q, %v", text, got, back, err)
+			}
+		}
+	})
+}
+
+func checkAgainstEncodingJSON(t *testing.T, text []byte) {
+	t.Helper()
+	got, err := Parse(text)
+	if err == nil != json.Valid(text) {
+		if bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) > MaxDepth {
+			return
+		}
+		t.Fatalf("%q: error %v, encoding/json says valid = %v", text, err, json.Valid(text))
+	}
+	if err != nil {
+		return
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var want any
+	if err := decoder.Decode(&want); err != nil {
+		t.Fatal(err)
+	}
+	if want = plainNumbers(want); !reflect.DeepEqual(got, want) {
+		t.Fatalf("%q: got %#v, want %#v", text, got, want)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		t.Fatal(err)
+	}
+	if got := AppendTokens(nil, text); !bytes.Equal(got, compact.Bytes()) {
+		t.Fatalf("%q compacted to %q", text, got)
+	}
+	if got := AppendCompact(nil, text); !json.Valid(got) || !utf8.Valid(got) {
+		t.Fatalf("%q mended to %q", text, got)
+	}
+}
+
+// plainNumbers is the promise about numbers, written the slow way.
+func plainNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return buildNumber(v.String())
+	case map[string]any:
+		for name := range v {
+			v[name] = plainNumbers(v[name])
+		}
+	case []any:
+		for i := range v {
+			v[i] = plainNumbers(v[i])
+		}
+	}
+	return v
+}
+
+func TestNumbersKeepTheirValue(t *testing.T) {
+	for text, want := range map[string]any{
+		"7": int64(7), "-0": int64(0), "1.0": 1.0, "1e3": 1000.0, "9223372036854775807": int64(9223372036854775807),
+		"9223372036854775808": "9223372036854775808", "1e999": "1e999",
+	} {
+		if got, err := Parse([]byte(text)); err != nil || got != want {
+			t.Errorf("%s: got %#v, %v", text, got, err)
+		}
+	}
+}
+
+func TestEveryCutAsksForMore(t *testing.T) {
+	text := `{"a":["\u00e9\n",-1.5e+10,true,null,{"b":{}}],"c":"x"}`
+	for n := 1; n < len(text); n++ {
+		if _, _, st := Object([]byte(text[:n]), nil, nil); st != More {
+			t.Errorf("%s: status %d", text[:n], st)
+		}
+	}
+}
+
+func TestObjectStopsWhereAsked(t *testing.T) {
+	text := []byte(`{"a":1,"Records":[`)
+	members, at, st := Object(text, nil, func(name []byte, c byte) bool { return string(name) == "Records" && c == '[' })
+	if st != Stopped || text[at] != '[' || len(members) != 1 {
+		t.Errorf("%v at %d, %v", st, at, members)
+	}
+}
+
+func TestDepthIsBounded(t *testing.T) {
+	deep := func(n int) []byte { return []byte(strings.Repeat("[", n) + strings.Repeat("]", n)) }
+	if _, err := Parse(deep(MaxDepth)); err != nil {
+		t.Error(err)
+	}
+	if _, err := Parse(deep(MaxDepth + 1)); err == nil || err.Error() != "nested deeper than 1000 at byte 1000" {
+		t.Error(err)
+	}
+	if _, _, st := Object(append(append([]byte(`{"a":`), deep(MaxDepth)...), '}'), nil, nil); st != Deep {
+		t.Errorf("status %d", st)
+	}
+}
+
+func TestErrorsSayWhere(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":x}`: `unexpected 'x' at byte 5`, `{"a":`: "the text ends inside a value", `1 2`: `unexpected '2' at byte 2`,
+	} {
+		if _, err := Parse([]byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestFindAndWalk(t *testing.T) {
+	object := []byte(` {"a":1,"\u0062":[{},"x" , 3],"a": "last"}`)[1:]
+	if got := string(Find(object, "a")); got != `"last"` {
+		t.Errorf("a is %s", got)
+	}
+	var items []string
+	for list := Items(Find(object, "b")); ; {
+		item, ok := list.Next()
+		if !ok {
+			break
+		}
+		items = append(items, string(item))
+	}
+	if diff := cmp.Diff([]string{`{}`, `"x"`, `3`}, items); diff != "" {
+		t.Error(diff)
+	}
+	if Find([]byte(`[1]`), "a") != nil || Find(nil, "a") != nil {
+		t.Error("found a member in what is no object")
+	}
+}
