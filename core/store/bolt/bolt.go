@@ -16,11 +16,12 @@ package bolt
 import (
 	"errors"
 	"fmt"
-	"log/slog"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -36,6 +37,7 @@ type Store struct {
 	file *os.File // bbolt's own, for the lock, the inspection and the stat
 	db   *bbolt.DB
 
+	fresh   bool       // the file was not there before
 	writing sync.Mutex // one writing transaction and its bookkeeping at a time
 
 	mu      sync.Mutex
@@ -53,8 +55,6 @@ type Options struct {
 	Retention time.Duration
 	// Now is the wall clock; nil is time.Now.
 	Now func() time.Time
-	// Log hears of what is worth knowing and no error; nil is silence.
-	Log *slog.Logger
 }
 
 const defaultRetention = 35 * 24 * time.Hour
@@ -77,9 +77,6 @@ func Open(path string, o Options) (s *Store, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	s = &Store{path: path, opt: o, touched: map[touch]struct{}{}}
 	defer func() {
 		if err != nil {
@@ -87,23 +84,48 @@ func Open(path string, o Options) (s *Store, err error) {
 			s, err = nil, fmt.Errorf("opening the store: %w", s.explain(err))
 		}
 	}()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return s, err
-	}
 	if err := s.open(); err != nil {
-		return s, err
-	}
-	if err := s.prepare(); err != nil {
 		return s, err
 	}
 	return s, s.recount()
 }
 
-// open locks, inspects and maps the file.
-func (s *Store) open() (err error) {
+// open maps the file, a new one if there is none.
+func (s *Store) open() error {
+	if _, err := os.Stat(s.path); !errors.Is(err, fs.ErrNotExist) {
+		if err := s.openMap(s.path); err != nil {
+			return err
+		}
+		return s.guard(s.db.View, checkFormat)
+	}
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+		return err
+	}
+	// It gets its name once it is whole: an empty file under it is one that
+	// was truncated.
+	s.fresh = true
+	if err := s.openMap(s.path + ".new"); err != nil {
+		return err
+	}
+	if err := s.guard(s.db.Update, makeBuckets); err != nil {
+		return err
+	}
+	if err := publish(s.path+".new", s.path); err != nil {
+		return err
+	}
+	// Errors are to speak of the name it has now.
+	s.fresh = false
+	if err := s.db.Close(); err != nil {
+		return err
+	}
+	return s.openMap(s.path)
+}
+
+// openMap locks, inspects and maps the file of that name.
+func (s *Store) openMap(name string) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recovered(&err)
-	s.db, err = bbolt.Open(s.path, 0o600, &bbolt.Options{
+	s.db, err = bbolt.Open(name, 0o600, &bbolt.Options{
 		// Between locking and mapping: another process's half-written pages
 		// are no damage, and a damaged file must not be mapped.
 		OpenFile: s.openFile,
@@ -119,8 +141,8 @@ func (s *Store) open() (err error) {
 }
 
 // openFile is what bbolt opens its file with.
-func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, error) {
-	f, err := os.OpenFile(path, flag, mode)
+func (s *Store) openFile(name string, flag int, mode os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(name, flag, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -128,26 +150,33 @@ func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, err
 	if err := lock(f); err != nil {
 		return nil, err
 	}
+	if s.fresh {
+		return f, f.Truncate(0) // what an earlier attempt left
+	}
 	return f, inspect(f, checkAtOpen)
 }
 
-// prepare creates what a new file lacks.
-func (s *Store) prepare() error {
-	return s.guard(s.db.Update, func(t *bbolt.Tx) error {
-		if about := rootBucket(t, aboutBucket); about.Bucket != nil {
-			format, err := about.get(formatKey)
-			if err != nil {
-				return err
-			}
-			return checkFormat(format)
-		}
-		for _, name := range rootBuckets {
-			if _, err := makeBucket(t, name, nil); err != nil {
-				return err
-			}
-		}
-		return rootBucket(t, aboutBucket).put(formatKey, []byte{formatVersion})
-	})
+// publish gives a new file its name, unless another process was quicker, and
+// makes that durable.
+func publish(from, to string) error {
+	err := os.Link(from, to)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return inUse(to)
+	case err != nil: // a file system without links
+		err = os.Rename(from, to)
+	default:
+		err = os.Remove(from)
+	}
+	if err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
 }
 
 // Check verifies every page and value, whatever the size of the file. Commits
@@ -176,7 +205,10 @@ func (s *Store) Close() error {
 		return s.db.Close()
 	}
 	if s.file != nil {
-		s.file.Close() // closed already when bbolt refused the file
+		// Its map, which may stay, holds the lock as long as the file does. If
+		// bbolt refused the file it is closed already.
+		syscall.Flock(int(s.file.Fd()), syscall.LOCK_UN)
+		s.file.Close()
 	}
 	return nil
 }

@@ -50,14 +50,37 @@ func rootBucket(t *bbolt.Tx, name string) bucket {
 	return bucket{t.Bucket([]byte(name)), name}
 }
 
-// makeBucket creates a bucket of the root and its mark.
-func makeBucket(t *bbolt.Tx, name string, mark []byte) (bucket, error) {
-	b, err := t.CreateBucketIfNotExists([]byte(name))
-	if err != nil {
-		return bucket{}, err
+// makeBuckets fills a new file.
+func makeBuckets(t *bbolt.Tx) error {
+	for _, name := range rootBuckets {
+		b, err := t.CreateBucket([]byte(name))
+		if err != nil {
+			return err
+		}
+		if err := (bucket{b, name}).put(markKey, nil); err != nil {
+			return err
+		}
 	}
-	made := bucket{b, name}
-	return made, made.put(markKey, mark)
+	return rootBucket(t, aboutBucket).put(formatKey, []byte{formatVersion})
+}
+
+// checkFormat refuses a file this program does not know.
+func checkFormat(t *bbolt.Tx) error {
+	value, err := rootBucket(t, aboutBucket).get(formatKey)
+	if err != nil {
+		return err
+	}
+	return knownFormat(value)
+}
+
+func knownFormat(value []byte) error {
+	switch {
+	case len(value) == 0:
+		return damage(aboutBucket, formatKey, "it is missing")
+	case value[0] > formatVersion:
+		return fmt.Errorf("it was written by a newer trailship (format %d, this program knows %d): use that version or a newer one", value[0], formatVersion)
+	}
+	return nil
 }
 
 // sub returns the bucket of that name inside b.

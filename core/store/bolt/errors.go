@@ -65,9 +65,13 @@ func lock(f *os.File) error {
 			return fmt.Errorf("locking %s: %w", f.Name(), err)
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("data_dir %s is in use by another trailship; stop that one or give this one its own data_dir", filepath.Dir(f.Name()))
+			return inUse(f.Name())
 		}
 	}
+}
+
+func inUse(path string) error {
+	return fmt.Errorf("data_dir %s is in use by another trailship; stop that one or give this one its own data_dir", filepath.Dir(path))
 }
 
 // present returns an error when the file is no longer where it was opened:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"os"
 
 	"github.com/trailship/trailship/core/store"
@@ -22,15 +23,19 @@ func inspect(f *os.File, limit int64) error {
 	if err != nil {
 		return fmt.Errorf("inspecting %s: %w", f.Name(), err)
 	}
-	if info.Size() == 0 {
-		return nil // new
+	return inspectBytes(f, info.Size(), limit)
+}
+
+func inspectBytes(f io.ReaderAt, size, limit int64) error {
+	if size == 0 {
+		return corrupt("the file is empty")
 	}
 	m, err := readMetas(f)
 	if err != nil {
 		return err
 	}
-	if need := m.pages * pageSize; uint64(info.Size()) < need {
-		return corrupt("the file was truncated: it has %d bytes of %d", info.Size(), need)
+	if need := m.pages * pageSize; uint64(size) < need || m.pages > 1<<40 {
+		return corrupt("the file was truncated: it has %d bytes of %d", size, need)
 	}
 	// Without a list of free pages bbolt reads all of them anyway, and dies of
 	// what it does not like.
@@ -68,7 +73,7 @@ type meta struct{ root, freelist, pages, tx uint64 }
 // readMetas returns the newer of the two meta pages. Both must be whole: a
 // commit older is not what was acknowledged, and a crash does not tear 64
 // bytes of one sector.
-func readMetas(f *os.File) (meta, error) {
+func readMetas(f io.ReaderAt) (meta, error) {
 	var newest meta
 	page := make([]byte, pageSize)
 	for i := range int64(2) {
@@ -102,16 +107,13 @@ func parseMeta(b []byte) (meta, bool) {
 
 // inspector walks the tree of pages.
 type inspector struct {
-	file  *os.File
+	file  io.ReaderAt
 	pages uint64
 	seen  []uint64 // a bit for each page that has its place
 }
 
 func (i *inspector) inspect(m meta) error {
 	i.seen[0] |= 3 // the metas
-	if m.pages == 4 && i.untouched(m.root) {
-		return nil // bbolt made it, and we came no further
-	}
 	found := map[string]bool{}
 	if err := i.tree(m.root, place{found: found}); err != nil {
 		return err
@@ -125,13 +127,6 @@ func (i *inspector) inspect(m meta) error {
 		return nil
 	}
 	return i.free(m.freelist)
-}
-
-// untouched says whether the root is the empty page of a new file.
-func (i *inspector) untouched(root uint64) bool {
-	page := make([]byte, pageHeader)
-	_, err := i.file.ReadAt(page, int64(root*pageSize))
-	return err == nil && native.Uint16(page[8:]) == leafPage && native.Uint16(page[10:]) == 0
 }
 
 // place is where in the store a page is.
@@ -297,17 +292,7 @@ func (i *inspector) entry(id uint64, e element, at place) error {
 		return err
 	}
 	if at.path == aboutBucket && bytes.Equal(e.key, formatKey) {
-		return checkFormat(value)
-	}
-	return nil
-}
-
-func checkFormat(value []byte) error {
-	switch {
-	case len(value) == 0:
-		return damage(aboutBucket, formatKey, "it is missing")
-	case value[0] > formatVersion:
-		return fmt.Errorf("it was written by a newer trailship (format %d, this program knows %d): use that version or a newer one", value[0], formatVersion)
+		return knownFormat(value)
 	}
 	return nil
 }
