@@ -167,7 +167,7 @@ func (x *explainer) evaluate(t sourceText) (any, string) {
 	}
 	v, err := x.m.run(e, x.ev)
 	if err != nil {
-		return nil, located(err).Message
+		return nil, err.Error()
 	}
 	return fieldValue(v), ""
 }
@@ -193,7 +193,7 @@ func (x *explainer) exceptionTerm(t exceptionTest) Term {
 	term := Term{Text: t.text, LeftText: t.left}
 	v, err := x.m.run(t.value, x.ev)
 	if err != nil {
-		term.Error = located(err).Message
+		term.Error = err.Error()
 	}
 	term.Left, term.Value = fieldValue(v), t.accept.accepts(v)
 	return term

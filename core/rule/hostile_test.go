@@ -64,7 +64,7 @@ func TestHostileRulesEnd(t *testing.T) {
 		`let r = map(1..1000, #); len(concat(r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r)) > 1`: "memory budget exceeded",
 	} {
 		_, err := evaluate(t, expr, decrypt())
-		if err == nil || located(err).Message != want {
+		if err == nil || err.Error() != want {
 			t.Errorf("%.80s…: %v, want %s", expr, err, want)
 		}
 	}

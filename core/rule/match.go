@@ -1,7 +1,9 @@
 package rule
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -92,7 +94,22 @@ func (m *Matcher) run(e *expression, ev *event.Event) (any, error) {
 		}
 		m.loaded |= need
 	}
-	return m.vm.Run(e.program, ev)
+	v, err := m.vm.Run(e.program, ev)
+	if err != nil {
+		return nil, evaluationError(err)
+	}
+	return v, nil
+}
+
+var conversion = regexp.MustCompile(`^interface conversion: interface \{\} is (\S+), not (\S+)$`)
+
+// evaluationError is one line in words for rule authors.
+func evaluationError(err error) error {
+	message := located(err).Message
+	if m := conversion.FindStringSubmatch(message); m != nil {
+		message = fmt.Sprintf("found %s where %s is needed", typeWords.Replace(m[1]), typeWords.Replace(m[2]))
+	}
+	return errors.New(message)
 }
 
 // value is run for what an alert is made of: what fails is nil and counted,
