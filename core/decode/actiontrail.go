@@ -77,13 +77,13 @@ func actionTrailAccess(rw []byte) string {
 }
 
 func actionTrailKind(d *document) string {
-	kind, name := string(d.bytes(fEventType)), string(d.bytes(fEventName))
+	kind := string(d.bytes(fEventType))
 	switch category := string(d.bytes(fEventCategory)); {
 	case category == "Insight", kind == "ActionTrailInsight":
 		return "insight"
 	case category == "Data":
 		return "data"
-	case signIns[kind] != 0, signIns[name] != 0:
+	case signIns[kind] != 0, signIns[string(d.bytes(fEventName))] != 0:
 		return "console_login"
 	case kind == "ConsoleOperation", kind == "ConsoleCall":
 		return "console_action"
@@ -309,13 +309,4 @@ func setAlibabaTarget(ev *event.Event, d *document) {
 	if policy := text("policyName"); policy != "" {
 		ev.Policies = append(ev.Policies, event.Policy{Name: policy})
 	}
-}
-
-func fillActionTrailInsight(ev *event.Event, d *document) {
-	details := d.value(fInsight)
-	ev.API.Operation = d.intern(member(details, "eventName"))
-	if source := d.intern(member(details, "eventSource")); source != "" {
-		ev.API.Service.Name, ev.Service = host(source), alibabaService(host(source))
-	}
-	fillInsight(ev, d, details)
 }

@@ -93,20 +93,6 @@ func cloudTrailKind(d *document) string {
 	return "api"
 }
 
-// principals are the identity types of both clouds: OCSF's user type and the
-// short vocabulary's word.
-var principals = map[string]struct {
-	typeID int
-	word   string
-}{
-	"Root": {2, "root"}, "IAMUser": {1, "user"}, "IdentityCenterUser": {1, "user"}, "Directory": {1, "user"},
-	"SAMLUser": {1, "federated"}, "WebIdentityUser": {1, "federated"}, "FederatedUser": {99, "federated"},
-	"AssumedRole": {99, "role"}, "Role": {99, "role"}, "AWSAccount": {99, "account"}, "AWSService": {3, "service"},
-
-	"root-account": {2, "root"}, "ram-user": {1, "user"}, "cloudsso-user": {1, "user"}, "saml-user": {1, "federated"},
-	"oidc-user": {1, "federated"}, "assumed-role": {99, "role"}, "alibaba-cloud-account": {99, "account"}, "system": {3, "service"},
-}
-
 func fillCloudTrailActor(ev *event.Event, d *document, id *identity) {
 	u, p := &ev.Actor.User, &ev.Principal
 	arn, principal, invokedBy := d.intern(id.arn), d.intern(id.principal), d.intern(id.invokedBy)
@@ -312,32 +298,4 @@ func setAWSTarget(ev *event.Event, d *document) {
 	if policy != (event.Policy{}) {
 		ev.Policies = append(ev.Policies, policy)
 	}
-}
-
-func fillCloudTrailInsight(ev *event.Event, d *document) {
-	details := d.value(fInsight)
-	ev.API.Operation = d.intern(member(details, "eventName"))
-	ev.API.Service.Name = d.intern(member(details, "eventSource"))
-	ev.Service = awsService(ev.API.Service.Name)
-	fillInsight(ev, d, details)
-}
-
-// fillInsight makes a finding of what the cloud's own statistics found.
-func fillInsight(ev *event.Event, d *document, details []byte) {
-	ev.Action = or(ev.API.Operation, or(ev.Metadata.EventCode, "unknown"))
-	ev.Metadata.LogName = "Insight"
-	kind := or(d.intern(member(details, "insightType")), "unknown")
-	ev.FindingInfo = event.FindingInfo{
-		UID:      or(ev.Metadata.CorrelationUID, ev.ID),
-		Title:    kind,
-		Analytic: event.Analytic{Name: kind, Type: "Statistical", TypeID: 3},
-	}
-	ev.Metadata.CorrelationUID = ev.FindingInfo.UID
-	activity := 1
-	ev.StatusID, ev.Status = 1, "New"
-	if string(inner(member(details, "state"))) == "End" {
-		activity = 3
-		ev.StatusID, ev.Status = 4, "Resolved"
-	}
-	setClass(ev, event.ClassDetectionFinding, activity)
 }

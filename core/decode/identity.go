@@ -8,6 +8,20 @@ import (
 	"github.com/trailship/trailship/core/event/rawjson"
 )
 
+// principals are the identity types of both clouds: OCSF's user type and the
+// short vocabulary's word.
+var principals = map[string]struct {
+	typeID int
+	word   string
+}{
+	"Root": {2, "root"}, "IAMUser": {1, "user"}, "IdentityCenterUser": {1, "user"}, "Directory": {1, "user"},
+	"SAMLUser": {1, "federated"}, "WebIdentityUser": {1, "federated"}, "FederatedUser": {99, "federated"},
+	"AssumedRole": {99, "role"}, "Role": {99, "role"}, "AWSAccount": {99, "account"}, "AWSService": {3, "service"},
+
+	"root-account": {2, "root"}, "ram-user": {1, "user"}, "cloudsso-user": {1, "user"}, "saml-user": {1, "federated"},
+	"oidc-user": {1, "federated"}, "assumed-role": {99, "role"}, "alibaba-cloud-account": {99, "account"}, "system": {3, "service"},
+}
+
 // identity is userIdentity in either cloud's words; the values are JSON, nil
 // when absent.
 type identity struct {
