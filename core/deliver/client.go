@@ -82,9 +82,16 @@ func (c *client) makeDirs(o Output) (stateDir string, err error) {
 	if c.tempDir, err = os.MkdirTemp(o.RunDir, "p-"); err != nil {
 		return "", err
 	}
+	if c.tempDir, err = filepath.Abs(c.tempDir); err != nil {
+		return "", err
+	}
 	stateDir = o.StateDir
 	if stateDir == "" {
 		stateDir = filepath.Join(c.tempDir, "state")
+	}
+	// The plugin is told the path too, and works in another folder.
+	if stateDir, err = filepath.Abs(stateDir); err != nil {
+		return "", err
 	}
 	return stateDir, os.MkdirAll(stateDir, 0o700)
 }
