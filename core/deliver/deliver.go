@@ -173,8 +173,6 @@ func (d *Deliverer) gather(ctx context.Context, q *queue) ([]store.Queued, error
 
 // send makes one call and returns the destination's error.
 func (d *Deliverer) send(ctx context.Context, out sdk.Output, q *queue, batch []store.Queued) error {
-	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
-	defer cancel()
 	alerts := make([]sdk.Alert, len(batch))
 	for i, a := range batch {
 		alerts[i] = d.alert(a.Alert, q.tries(a.Seq)+1)

@@ -41,7 +41,10 @@ func (s *supervisor) Deliver(ctx context.Context, alerts []sdk.Alert) error {
 	s.mu.Lock()
 	c := s.running
 	s.mu.Unlock()
-	err := c.Deliver(ctx, alerts)
+	// The deadline is the call's alone: on a busy machine a start takes long.
+	call, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	err := c.Deliver(call, alerts)
 	switch {
 	case errors.Is(err, errOverdue):
 		// Whatever it is doing, it is not going to tell us: it may be stopped.
