@@ -55,7 +55,9 @@ type Object struct {
 	Growing bool
 	// Open opens the bytes that begin at Entry.Offset and end at Done.Offset
 	// (at the end, when that is 0). A reader that was opened is closed by the
-	// caller.
+	// caller. An error of Open or of the reader that is fs.ErrNotExist says
+	// that the object went away after it was listed: the next Scan tells what
+	// is there now.
 	Open func(ctx context.Context) (io.ReadCloser, error)
 }
 

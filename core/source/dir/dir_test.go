@@ -23,14 +23,14 @@ func TestSource(t *testing.T) {
 
 // tree is a directory, a source over it, and what was read of it.
 type tree struct {
-	*testing.T
+	testing.TB
 	*Source
 	ledger sourcetest.Ledger
 	clock  time.Time
 }
 
 func newTree(t *testing.T) *tree {
-	tree := &tree{T: t, clock: time.Now()}
+	tree := &tree{TB: t, clock: time.Now()}
 	tree.Source = &Source{Name: "test", Path: t.TempDir(), Now: func() time.Time { return tree.clock }}
 	t.Cleanup(func() { tree.Close() })
 	return tree

@@ -10,7 +10,7 @@ import (
 
 // asNobody runs fn as a user who may not read everything. The thread that was
 // changed is given back to the system, not to other goroutines.
-func asNobody(t *testing.T, fn func()) {
+func asNobody(t testing.TB, fn func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		fn()

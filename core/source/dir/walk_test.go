@@ -104,7 +104,7 @@ func TestSymlinks(t *testing.T) {
 func TestSymlinksThatLeadOutsideAreLoggedOnce(t *testing.T) {
 	tree := newTree(t)
 	var log bytes.Buffer
-	tree.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	tree.Source.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
