@@ -2,7 +2,6 @@ package rule
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -53,7 +52,15 @@ var hidden = map[string]func(args ...any) (any, error){
 		}
 		return base64.StdEncoding.EncodeToString([]byte(s)), nil
 	},
-	"@flatten":  func(a ...any) (any, error) { return flat(a[:1]) },
+	"@flatten":  flat,
+	"@min":      flattenFirst("min"),
+	"@max":      flattenFirst("max"),
+	"@mean":     flattenFirst("mean"),
+	"@median":   flattenFirst("median"),
+	"@==":       same,
+	"@keys":     keysOf,
+	"@values":   valuesOf,
+	"@toPairs":  pairsOf,
 	"@timezone": func(a ...any) (any, error) { return zone(a[0]) },
 }
 
@@ -220,31 +227,6 @@ func toText(args ...any) (any, error) {
 func toJSON(args ...any) (any, error) {
 	b, err := appendJSON(nil, args[0], maxText)
 	return string(b), err
-}
-
-// flat is flatten() with the number of visited elements bounded: shared lists
-// make a small expression an exponential walk.
-func flat(args []any) (any, error) {
-	out := []any{}
-	left := maxElements
-	var walk func(items []any) error
-	walk = func(items []any) error {
-		for _, item := range items {
-			if left--; left < 0 {
-				return errors.New("flatten() met too many elements")
-			}
-			if inner := listOf(item); inner != nil {
-				if err := walk(inner); err != nil {
-					return err
-				}
-				continue
-			}
-			out = append(out, item)
-		}
-		return nil
-	}
-	err := walk(listOf(args[0]))
-	return out, err
 }
 
 var zones sync.Map // name → *time.Location; at most the names the zone database has

@@ -3,15 +3,12 @@ package rule
 import (
 	"fmt"
 	"math"
-	"net/netip"
+	"reflect"
 	"strings"
 	"time"
 	_ "time/tzdata" // hours and weekday answer the same on a host without zone files
-	"unicode/utf8"
 
 	"github.com/expr-lang/expr/builtin"
-	"github.com/gaissmai/bart"
-	"reflect"
 )
 
 // FunctionDoc describes one function that rules have beside those of expr.
@@ -107,162 +104,6 @@ func kindOf(v any) string {
 	return fmt.Sprintf("%T", v)
 }
 
-// maxPattern bounds one glob pattern, and with maxText the work of matching it.
-const maxPattern = 1 << 10
-
-func globCall(args ...any) (any, error) {
-	s, err := text("glob", args[0])
-	if err != nil {
-		return nil, err
-	}
-	for _, arg := range args[1:] {
-		switch p := arg.(type) {
-		case nil:
-		case string:
-			if len(p) > maxPattern {
-				return nil, fmt.Errorf("glob() pattern is longer than %d bytes", maxPattern)
-			}
-			if glob(p, s) {
-				return true, nil
-			}
-		case []string:
-			for _, p := range p {
-				if glob(p, s) {
-					return true, nil
-				}
-			}
-		default:
-			return nil, fmt.Errorf("glob() wants patterns, not %s", kindOf(arg))
-		}
-	}
-	return false, nil
-}
-
-// glob reports whether s matches the pattern: `*` stands for any text, also
-// across `/` and `:`, and `?` for one character.
-func glob(pattern, s string) bool {
-	head, rest, star := strings.Cut(pattern, "*")
-	s, ok := cutSegment(s, head)
-	if !ok || !star {
-		return ok && s == ""
-	}
-	for {
-		segment, next, more := strings.Cut(rest, "*")
-		if !more {
-			return hasSegmentSuffix(s, segment)
-		}
-		if s, ok = afterSegment(s, segment); !ok {
-			return false
-		}
-		rest = next
-	}
-}
-
-// cutSegment takes a segment (text with `?`) off the front of s.
-func cutSegment(s, segment string) (rest string, ok bool) {
-	if !strings.Contains(segment, "?") {
-		return strings.CutPrefix(s, segment)
-	}
-	for _, want := range segment {
-		got, size := utf8.DecodeRuneInString(s)
-		if size == 0 || want != '?' && got != want {
-			return s, false
-		}
-		s = s[size:]
-	}
-	return s, true
-}
-
-// afterSegment finds the first place where the segment stands and returns what
-// follows it.
-func afterSegment(s, segment string) (rest string, ok bool) {
-	if !strings.Contains(segment, "?") {
-		_, rest, ok = strings.Cut(s, segment)
-		return rest, ok
-	}
-	for {
-		if rest, ok = cutSegment(s, segment); ok || s == "" {
-			return rest, ok
-		}
-		_, size := utf8.DecodeRuneInString(s)
-		s = s[size:]
-	}
-}
-
-// hasSegmentSuffix reports whether s ends with the segment.
-func hasSegmentSuffix(s, segment string) bool {
-	if !strings.Contains(segment, "?") {
-		return strings.HasSuffix(s, segment)
-	}
-	skip := utf8.RuneCountInString(s) - utf8.RuneCountInString(segment)
-	for ; skip > 0; skip-- {
-		_, size := utf8.DecodeRuneInString(s)
-		s = s[size:]
-	}
-	rest, ok := cutSegment(s, segment)
-	return ok && rest == ""
-}
-
-// networks is the constant form of cidr()'s networks.
-type networks struct{ table bart.Lite }
-
-func (n *networks) contains(ip netip.Addr) bool { return n.table.Lookup(ip) }
-
-// parseNetwork reads `10.0.0.0/8`, or one address.
-func parseNetwork(s string) (netip.Prefix, error) {
-	if strings.Contains(s, "/") {
-		p, err := netip.ParsePrefix(s)
-		return p.Masked(), err
-	}
-	ip, err := netip.ParseAddr(s)
-	if err != nil || ip.Zone() != "" {
-		return netip.Prefix{}, fmt.Errorf("%q is neither a network nor an address", s)
-	}
-	return netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()), nil
-}
-
-func cidrCall(args ...any) (any, error) {
-	s, err := text("cidr", args[0])
-	if err != nil {
-		return nil, err
-	}
-	ip, err := netip.ParseAddr(s)
-	if err != nil {
-		return false, nil
-	}
-	ip = ip.Unmap().WithZone("")
-	for _, arg := range args[1:] {
-		inside, err := inNetwork(ip, arg)
-		if err != nil || inside {
-			return inside, err
-		}
-	}
-	return false, nil
-}
-
-func inNetwork(ip netip.Addr, network any) (bool, error) {
-	switch n := network.(type) {
-	case nil:
-		return false, nil
-	case *networks:
-		return n.contains(ip), nil
-	case string:
-		p, err := parseNetwork(n)
-		if err != nil {
-			return false, fmt.Errorf("cidr(): %w", err)
-		}
-		return p.Contains(ip), nil
-	case []any:
-		for _, item := range n {
-			if inside, err := inNetwork(ip, item); err != nil || inside {
-				return inside, err
-			}
-		}
-		return false, nil
-	}
-	return false, fmt.Errorf("cidr() wants networks, not %s", kindOf(network))
-}
-
 func ieqCall(args ...any) (any, error) {
 	a, err := text("ieq", args[0])
 	if err != nil {
@@ -270,21 +111,6 @@ func ieqCall(args ...any) (any, error) {
 	}
 	b, err := text("ieq", args[1])
 	return strings.EqualFold(a, b), err
-}
-
-var sharedAddresses = netip.MustParsePrefix("100.64.0.0/10")
-
-func privateIPCall(args ...any) (any, error) {
-	s, err := text("private_ip", args[0])
-	if err != nil {
-		return nil, err
-	}
-	ip, err := netip.ParseAddr(s)
-	if err != nil {
-		return false, nil
-	}
-	ip = ip.Unmap()
-	return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || sharedAddresses.Contains(ip), nil
 }
 
 func hoursCall(args ...any) (any, error) {

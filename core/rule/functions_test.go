@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestFunctions(t *testing.T) {
@@ -119,7 +120,7 @@ func FuzzGlob(f *testing.F) {
 	f.Add("a*b?c*", "aXbYc")
 	f.Add("*", "")
 	f.Fuzz(func(t *testing.T, pattern, s string) {
-		if len(pattern) > 40 || len(s) > 60 || strings.ToValidUTF8(pattern+s, "") != pattern+s {
+		if len(pattern) > 40 || len(s) > 60 || !utf8.ValidString(pattern) || !utf8.ValidString(s) {
 			t.Skip()
 		}
 		if got, want := glob(pattern, s), slowGlob([]rune(pattern), []rune(s)); got != want {

@@ -59,7 +59,9 @@ func TestHostileRulesEnd(t *testing.T) {
 		`let n = len(action) * 1000000; any(1..n, # == 3)`:                                                                                     "1..7000000 has more than 1000 elements",
 		nested + "toJSON(l40) == action":                                 errTooLong.Error(),
 		nested + "string(l40) == action":                                 errTooLong.Error(),
-		nested + "len(flatten(l40)) == 1":                                "flatten() met too many elements",
+		nested + "len(flatten(l40)) == 1":                                errTooMany.Error(),
+		nested + "max(l40) == 1":                                         errTooMany.Error(),
+		nested + "let k = [l40]; k == [l40]":                             errTooMany.Error(),
 		`let r = 1..1000; any(r, any(r, any(r, # == len(action) * -1)))`: "memory budget exceeded",
 		`let r = map(1..1000, #); len(concat(r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r)) > 1`: "memory budget exceeded",
 	} {

@@ -11,7 +11,6 @@ import (
 // its uses need.
 type list struct {
 	name    string
-	pack    string
 	at      diag.Node // its name in the file
 	values  []string
 	places  []place // of the values

@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
-
-	"github.com/trailship/trailship/core/event"
 )
 
 // patcher makes a typed tree safe to run on any record: members of untyped
@@ -120,6 +118,8 @@ func (p *patcher) binary(n *ast.Node, b *ast.BinaryNode) {
 		if open || b.Left.Type().Kind() == reflect.String {
 			replaceWith(n, "@+", b.Left, b.Right)
 		}
+	case "==", "!=":
+		p.compare(n, b)
 	case "..":
 		p.span(n, b)
 	case "in":
@@ -127,6 +127,32 @@ func (p *patcher) binary(n *ast.Node, b *ast.BinaryNode) {
 	case "matches":
 		p.matches(b)
 	}
+}
+
+// compare bounds the comparison of lists and maps.
+func (p *patcher) compare(n *ast.Node, b *ast.BinaryNode) {
+	if !composite(b.Left) && !composite(b.Right) {
+		return
+	}
+	not := b.Operator == "!="
+	replaceWith(n, "@==", b.Left, b.Right)
+	if not {
+		negated := &ast.UnaryNode{Operator: "not", Node: *n}
+		negated.SetLocation(b.Location())
+		negated.SetNature(*b.Nature())
+		*n = negated
+	}
+}
+
+func composite(n ast.Node) bool {
+	if _, isNil := n.(*ast.NilNode); isNil || n.Type() == nil {
+		return false
+	}
+	switch n.Type().Kind() {
+	case reflect.Slice, reflect.Array, reflect.Map:
+		return true
+	}
+	return false
 }
 
 func (p *patcher) span(n *ast.Node, b *ast.BinaryNode) {
@@ -142,6 +168,10 @@ func (p *patcher) span(n *ast.Node, b *ast.BinaryNode) {
 
 // in turns `x in lists.NAME` into a look-up.
 func (p *patcher) in(n *ast.Node, b *ast.BinaryNode) {
+	if composite(b.Left) {
+		p.fail(b, "E207", "a list cannot be looked up in a list: use any() or all()")
+		return
+	}
 	if texts := constants(b.Right, nil); texts != nil && untyped(b.Left) {
 		// A set of expr's own would fail on a number and contain nil.
 		replaceWith(n, "@among", b.Left, b.Right)
@@ -206,61 +236,6 @@ func orEmpty(n *ast.Node, name string) {
 	}
 }
 
-// boundLoops finds loops inside loops inside loops. Every round of their
-// innermost body then costs memory budget, so that they end: expr itself
-// counts no steps.
-func (p *patcher) boundLoops(root *ast.Node) {
-	height := map[*ast.BuiltinNode]int{}
-	ast.Walk(root, visit(func(n *ast.Node) {
-		b, ok := (*n).(*ast.BuiltinNode)
-		if !ok || loopBody(b) == nil {
-			return
-		}
-		inner := loopsIn(loopBody(b).Node)
-		for _, i := range inner {
-			height[b] = max(height[b], height[i]+1)
-		}
-		if height[b] != 2 {
-			return
-		}
-		p.lint(b, "W202", "three loops inside each other are slow on a large event, and given up after %d rounds", memoryBudget)
-		for _, i := range inner {
-			if height[i] == 0 {
-				costly(loopBody(i))
-			}
-		}
-	}))
-}
-
-// loopBody is the function a builtin calls for each element, nil for none.
-func loopBody(b *ast.BuiltinNode) *ast.PredicateNode {
-	if len(b.Arguments) < 2 {
-		return nil
-	}
-	body, _ := b.Arguments[1].(*ast.PredicateNode)
-	return body
-}
-
-func loopsIn(n ast.Node) (loops []*ast.BuiltinNode) {
-	ast.Walk(&n, visit(func(n *ast.Node) {
-		if b, ok := (*n).(*ast.BuiltinNode); ok && loopBody(b) != nil {
-			loops = append(loops, b)
-		}
-	}))
-	return loops
-}
-
-// costly makes a body `[body][0]`: the list of one is what the budget counts.
-func costly(body *ast.PredicateNode) {
-	at := body.Location()
-	index := &ast.IntegerNode{}
-	index.SetLocation(at)
-	one := &ast.ArrayNode{Nodes: []ast.Node{body.Node}}
-	one.SetLocation(at)
-	body.Node = &ast.MemberNode{Node: one, Property: index}
-	body.Node.SetLocation(at)
-}
-
 // call readies the constant arguments of our own functions.
 func (p *patcher) call(c *ast.CallNode) {
 	id, ok := c.Callee.(*ast.IdentifierNode)
@@ -282,6 +257,11 @@ func (p *patcher) call(c *ast.CallNode) {
 		}
 	case "hours", "weekday":
 		p.timezone(c.Arguments[1])
+		for _, a := range c.Arguments[2:] {
+			if i, ok := a.(*ast.IntegerNode); ok && (i.Value < 0 || i.Value > 24) {
+				p.fail(i, "E209", "an hour is 0 to 24, not %d", i.Value)
+			}
+		}
 	}
 }
 
@@ -350,52 +330,4 @@ func sourceOf(n ast.Node) string {
 		return sourceOf(x.Node)
 	}
 	return n.String()
-}
-
-// openParts says which open parts of the event an expression reads. It is
-// asked before the patches, while member chains are still whole.
-func openParts(root ast.Node) event.Parts {
-	var parts event.Parts
-	whole := map[string]int{} // how often a path is used
-	ast.Walk(&root, visit(func(n *ast.Node) {
-		switch x := (*n).(type) {
-		case *ast.IdentifierNode:
-			whole[x.Value]++
-		case *ast.MemberNode:
-			if base := chain(x.Node); base == "api" || base == "api.request" || base == "api.response" {
-				whole[base]-- // what is read of it is counted by its own name
-			}
-			whole[chain(x)]++
-		}
-	}))
-	for path, p := range partsOf {
-		if whole[path] > 0 {
-			parts |= p
-		}
-	}
-	return parts
-}
-
-// partsOf is what reading a name, and for api's objects the whole of it, needs.
-var partsOf = map[string]event.Parts{
-	"request": event.PartRequest, "response": event.PartResponse,
-	"raw": event.PartRaw, "unmapped": event.PartUnmapped,
-	"api": event.PartRequest | event.PartResponse, "api.request": event.PartRequest, "api.response": event.PartResponse,
-	"api.request.data": event.PartRequest, "api.response.data": event.PartResponse,
-}
-
-// chain is `a.b.c` for a node that is nothing else, and "" for any other.
-func chain(n ast.Node) string {
-	switch x := n.(type) {
-	case *ast.ChainNode:
-		return chain(x.Node)
-	case *ast.IdentifierNode:
-		return x.Value
-	case *ast.MemberNode:
-		name, ok := x.Property.(*ast.StringNode)
-		if base := chain(x.Node); ok && base != "" {
-			return base + "." + name.Value
-		}
-	}
-	return ""
 }

@@ -1,0 +1,55 @@
+package rule
+
+import (
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/trailship/trailship/core/event"
+)
+
+// openParts says which open parts of the event an expression reads. It is
+// asked before the patches, while member chains are still whole.
+func openParts(root ast.Node) event.Parts {
+	var parts event.Parts
+	whole := map[string]int{} // how often a path is used
+	ast.Walk(&root, visit(func(n *ast.Node) {
+		switch x := (*n).(type) {
+		case *ast.IdentifierNode:
+			whole[x.Value]++
+		case *ast.MemberNode:
+			if base := chain(x.Node); base == "api" || base == "api.request" || base == "api.response" {
+				whole[base]-- // what is read of it is counted by its own name
+			}
+			whole[chain(x)]++
+		}
+	}))
+	for path, p := range partsOf {
+		if whole[path] > 0 {
+			parts |= p
+		}
+	}
+	return parts
+}
+
+// partsOf is what reading a name, and for api's objects the whole of it, needs.
+var partsOf = map[string]event.Parts{
+	"request": event.PartRequest, "response": event.PartResponse,
+	"raw": event.PartRaw, "unmapped": event.PartUnmapped,
+	"api": event.PartRequest | event.PartResponse, "api.request": event.PartRequest, "api.response": event.PartResponse,
+	"api.request.data": event.PartRequest, "api.response.data": event.PartResponse,
+}
+
+// chain is `a.b.c` for a node that is nothing else, and "" for any other.
+func chain(n ast.Node) string {
+	switch x := n.(type) {
+	case *ast.ChainNode:
+		return chain(x.Node)
+	case *ast.IdentifierNode:
+		return x.Value
+	case *ast.MemberNode:
+		name, ok := x.Property.(*ast.StringNode)
+		if base := chain(x.Node); ok && base != "" {
+			return base + "." + name.Value
+		}
+	}
+	return ""
+}
