@@ -81,7 +81,6 @@ func TestMissingIsNotAnError(t *testing.T) {
 		`{"a": [1]} == {"a": [2]}`:                                        false,
 		`policies == []`:                                                  true,
 		`resources == []`:                                                 false,
-		`policies == []`:                                                  true,
 		`raw.nothing == []`:                                               false,
 		`raw.requestParameters.list == nil`:                               false,
 		`resources != nil`:                                                true,
