@@ -58,13 +58,14 @@ func (p *patcher) node(n *ast.Node) {
 
 // replaceWith puts a call of a hidden function in the place of n; the type n
 // had is kept for the patches further up.
-func replaceWith(n *ast.Node, name string, args ...ast.Node) {
+func (p *patcher) replaceWith(n *ast.Node, name string, args ...ast.Node) {
 	old := *n
 	call := &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: args}
 	call.Callee.SetLocation(old.Location())
 	nature := *old.Nature()
 	ast.Patch(n, call)
 	call.SetNature(nature)
+	p.inlined[call] = p.inlined[old]
 }
 
 func untyped(n ast.Node) bool {
@@ -79,7 +80,7 @@ func (p *patcher) member(n *ast.Node, m *ast.MemberNode) {
 	if id, ok := m.Node.(*ast.IdentifierNode); ok && p.c.config.Functions[id.Value] != nil {
 		return
 	}
-	replaceWith(n, "@at", m.Node, m.Property)
+	p.replaceWith(n, "@at", m.Node, m.Property)
 }
 
 // operand makes a value of unknown type that stands where true or false is
@@ -112,11 +113,11 @@ func (p *patcher) binary(n *ast.Node, b *ast.BinaryNode) {
 		p.operand(&b.Right, b.Operator)
 	case "<", "<=", ">", ">=":
 		if open {
-			replaceWith(n, "@"+b.Operator, b.Left, b.Right)
+			p.replaceWith(n, "@"+b.Operator, b.Left, b.Right)
 		}
 	case "+":
 		if open || b.Left.Type().Kind() == reflect.String {
-			replaceWith(n, "@+", b.Left, b.Right)
+			p.replaceWith(n, "@+", b.Left, b.Right)
 		}
 	case "==", "!=":
 		p.compare(n, b)
@@ -135,7 +136,7 @@ func (p *patcher) compare(n *ast.Node, b *ast.BinaryNode) {
 		return
 	}
 	not := b.Operator == "!="
-	replaceWith(n, "@==", b.Left, b.Right)
+	p.replaceWith(n, "@==", b.Left, b.Right)
 	if not {
 		negated := &ast.UnaryNode{Operator: "not", Node: *n}
 		negated.SetLocation(b.Location())
@@ -160,7 +161,7 @@ func (p *patcher) span(n *ast.Node, b *ast.BinaryNode) {
 	to, ok2 := b.Right.(*ast.IntegerNode)
 	switch {
 	case !ok1 || !ok2:
-		replaceWith(n, "@..", b.Left, b.Right)
+		p.replaceWith(n, "@..", b.Left, b.Right)
 	case to.Value-from.Value >= maxRange:
 		p.fail(b, "E208", "a range may have %d elements at most", maxRange)
 	}
@@ -174,7 +175,7 @@ func (p *patcher) in(n *ast.Node, b *ast.BinaryNode) {
 	}
 	if texts := constants(b.Right, nil); texts != nil && untyped(b.Left) {
 		// A set of expr's own would fail on a number and contain nil.
-		replaceWith(n, "@among", b.Left, b.Right)
+		p.replaceWith(n, "@among", b.Left, b.Right)
 		return
 	}
 	c, ok := b.Right.(*ast.ConstantNode)
@@ -186,7 +187,7 @@ func (p *patcher) in(n *ast.Node, b *ast.BinaryNode) {
 	set.SetType(reflect.TypeFor[map[string]struct{}]())
 	b.Right = set
 	if untyped(b.Left) {
-		replaceWith(n, "@in", b.Left, set)
+		p.replaceWith(n, "@in", b.Left, set)
 	}
 }
 
@@ -211,11 +212,11 @@ func (p *patcher) builtin(n *ast.Node, b *ast.BuiltinNode) {
 	case len(b.Arguments) == 0:
 		return
 	case slices.Contains(textBuiltins, b.Name):
-		orEmpty(&b.Arguments[0], "@text")
+		p.orEmpty(&b.Arguments[0], "@text")
 	case slices.Contains(listBuiltins, b.Name):
-		orEmpty(&b.Arguments[0], "@items")
+		p.orEmpty(&b.Arguments[0], "@items")
 	case slices.Contains(mapBuiltins, b.Name):
-		orEmpty(&b.Arguments[0], "@members")
+		p.orEmpty(&b.Arguments[0], "@members")
 	}
 	if slices.Contains(predicates, b.Name) && len(b.Arguments) > 1 {
 		if f, ok := b.Arguments[1].(*ast.PredicateNode); ok {
@@ -226,13 +227,13 @@ func (p *patcher) builtin(n *ast.Node, b *ast.BuiltinNode) {
 		p.timezone(b.Arguments[0])
 	}
 	if hidden["@"+b.Name] != nil {
-		replaceWith(n, "@"+b.Name, b.Arguments...)
+		p.replaceWith(n, "@"+b.Name, b.Arguments...)
 	}
 }
 
-func orEmpty(n *ast.Node, name string) {
+func (p *patcher) orEmpty(n *ast.Node, name string) {
 	if untyped(*n) {
-		replaceWith(n, name, *n)
+		p.replaceWith(n, name, *n)
 	}
 }
 

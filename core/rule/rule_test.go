@@ -5,7 +5,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/trailship/trailship/core/diag"
 	"github.com/trailship/trailship/core/event"
 )
 
@@ -26,12 +25,6 @@ func load(t testing.TB, namesAndTexts ...string) *Set {
 		t.Fatalf("loading:\n%s", list)
 	}
 	return set
-}
-
-// loadErrors loads one file, rules/r.yaml, and returns what is said about it.
-func loadErrors(text string) diag.List {
-	_, list := Load(files("r.yaml", text), Options{})
-	return list
 }
 
 // ids are the rules that match an event.
