@@ -48,7 +48,7 @@ demo: build ## watch sample trails, see alerts, break and mend a rule
 	@./examples/demo.sh
 
 gen: ## regenerate what is generated and committed
-	./docs/generate.sh
+	go test ./cmd/trailship -run '^TestGeneratedPagesAreCurrent$$' -args -update
 	@command -v protoc >/dev/null || { echo "gen needs protoc (Debian: protobuf-compiler)"; exit 1; }
 	@mkdir -p bin/tools
 	GOBIN=$(CURDIR)/bin/tools go install $(PROTOC_GEN_GO)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ type chaos struct {
 }
 
 func newChaos(t *testing.T) *chaos {
-	c := &chaos{bin: buildTrailship(t), dir: t.TempDir(), want: map[string]bool{}}
+	c := &chaos{bin: builtTrailship(t), dir: t.TempDir(), want: map[string]bool{}}
 	corpus := filepath.Join(c.dir, "trails")
 	lab := filepath.Join("..", "..", "..", "shared", "corpus", "aws", "s3-lab")
 	if _, err := os.Stat(lab); err == nil && *rounds >= 100 {
@@ -197,14 +198,26 @@ func eventIDs(t *testing.T, dir string) map[string]bool {
 	return ids
 }
 
-// buildTrailship builds the program once per test binary.
-func buildTrailship(t *testing.T) string {
+// builtTrailship builds the program, once for all tests.
+func builtTrailship(t *testing.T) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "trailship")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("building trailship: %v\n%s", err, out)
+	built.once.Do(func() {
+		built.bin = filepath.Join(built.dir, "trailship")
+		if out, err := exec.Command("go", "build", "-o", built.bin, ".").CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("building trailship: %w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
 	}
-	return bin
+	return built.bin
+}
+
+// built is the program under test; TestMain gives it a folder.
+var built struct {
+	once     sync.Once
+	dir, bin string
+	err      error
 }
 
 func write(t *testing.T, path, text string) {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
-	"github.com/trailship/trailship/core/config"
 	"github.com/trailship/trailship/core/diag"
 	"github.com/trailship/trailship/core/rule"
 )
@@ -59,22 +57,15 @@ func (p *program) findMistakes(ctx context.Context, paths []string) (list diag.L
 	if len(paths) > 0 {
 		return p.checkRules(paths)
 	}
-	path, err := p.configFile()
-	if err != nil {
-		return nil, "", err
-	}
-	cfg, list := config.Load(path, p.flags.set, config.Env{})
+	cfg, list, err := p.readConfig()
 	if cfg == nil {
-		return list, "", nil
+		return list, "", err
 	}
-	if len(p.flags.rules) > 0 {
-		cfg.Rules.Paths = rulesFlag(p.flags.rules)
-	}
-	plan, found := planOf(cfg, false)
-	list = append(append(list, found...), checkOutputs(ctx, cfg, slog.New(slog.DiscardHandler))...)
+	plan, found := planOf(cfg, rule.Options{})
+	list = append(append(list, found...), checkOutputs(ctx, cfg, cfg.Outputs)...)
 	list.Sort()
 	if plan.set != nil {
-		what = fmt.Sprintf("%s with %d sources, %d rules and %d outputs", path, len(cfg.Sources), len(plan.set.Rules), len(cfg.Outputs))
+		what = fmt.Sprintf("%s: %d sources, %d rules, %d outputs", cfg.Node.File(), len(cfg.Sources), len(plan.set.Rules), len(cfg.Outputs))
 	}
 	return list, what, nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +24,8 @@ func outputOf(o config.Output, cfg *config.Config, runDir string) (deliver.Outpu
 		return deliver.Output{}, fmt.Errorf("config cannot be passed on as JSON: %w", err)
 	}
 	out := deliver.Output{
-		Name: o.Name, Config: settings, Env: o.Environ(), Sha256: o.Sha256, TLS: bool(o.TLS), RunDir: runDir,
+		Name: o.Name, Config: settings, Env: o.Environ(), Sha256: o.Sha256, TLS: bool(o.TLS),
+		Dir: filepath.Dir(cfg.Node.File()), RunDir: runDir,
 		IncludeEvent: slices.Contains(o.Include, "event"), IncludeRaw: slices.Contains(o.Include, "raw"),
 		MaxBatch: o.Batch.Max, Linger: o.Batch.Wait,
 		Retry: deliver.Retry{Initial: o.Retry.Initial, Max: o.Retry.Max, GiveUp: o.Retry.GiveUp},
@@ -45,17 +45,19 @@ func outputOf(o config.Output, cfg *config.Config, runDir string) (deliver.Outpu
 	return out, err
 }
 
-// checkOutputs starts every output's plugin, lets it judge its configuration,
-// and reports at the user's line what is wrong. Nothing stays running.
-func checkOutputs(ctx context.Context, cfg *config.Config, log *slog.Logger) diag.List {
+// checkOutputs starts the plugins of outputs, lets each judge its
+// configuration, and reports at the user's line what is wrong. Nothing stays
+// running. codeNotRunning is a plugin that may mend itself; the other codes
+// are mistakes.
+func checkOutputs(ctx context.Context, cfg *config.Config, outputs []config.Output) diag.List {
 	var (
 		mu   sync.Mutex
 		list diag.List
 		wg   sync.WaitGroup
 	)
-	for _, o := range cfg.Outputs {
+	for _, o := range outputs {
 		wg.Go(func() {
-			found := checkOutput(ctx, o, cfg, log)
+			found := checkOutput(ctx, o, cfg)
 			mu.Lock()
 			defer mu.Unlock()
 			list = append(list, found...)
@@ -66,12 +68,22 @@ func checkOutputs(ctx context.Context, cfg *config.Config, log *slog.Logger) dia
 	return list
 }
 
-func checkOutput(ctx context.Context, o config.Output, cfg *config.Config, log *slog.Logger) diag.List {
+// judgeOutputs is checkOutputs for a daemon: a plugin that does not run now is
+// no reason to stop reading. Its deliverer says so, and starts it again and
+// again. A program that is not there at all is a mistake.
+func (d *daemon) judgeOutputs(ctx context.Context, cfg *config.Config, outputs []config.Output) diag.List {
+	return slices.DeleteFunc(checkOutputs(ctx, cfg, outputs), func(m diag.Diagnostic) bool { return m.Code == codeNotRunning })
+}
+
+// codeNotRunning is the code of a plugin that is there and does not run.
+const codeNotRunning = "E153"
+
+func checkOutput(ctx context.Context, o config.Output, cfg *config.Config) diag.List {
 	out, err := outputOf(o, cfg, "")
 	if err != nil {
 		return diag.List{o.Node.Key("plugin").Errorf("E150", "%v", err)}
 	}
-	err = deliver.Check(ctx, out, log)
+	err = deliver.Check(ctx, out, nil)
 	var invalid sdk.Invalids
 	switch {
 	case err == nil:
@@ -79,11 +91,11 @@ func checkOutput(ctx context.Context, o config.Output, cfg *config.Config, log *
 	case errors.As(err, &invalid):
 		var list diag.List
 		for _, e := range invalid {
-			list = append(list, o.At(e.Pointer).Errorf("E151", "output %s: %s", o.Name, cfg.Redact(e.Error())))
+			list = append(list, o.At(e.Pointer).Errorf("E151", "output %s: %s", o.Name, cfg.Redact(e.Message)))
 		}
 		return list
 	}
-	return diag.List{o.Node.Key("plugin").Errorf("E150", "output %s: %s", o.Name, cfg.Redact(err.Error()))}
+	return diag.List{o.Node.Key("plugin").Errorf(codeNotRunning, "output %s: %s", o.Name, cfg.Redact(err.Error()))}
 }
 
 // running is a deliverer with the goroutine it runs in.

@@ -24,30 +24,29 @@ func (d *daemon) reload(ctx context.Context, why string, withConfig bool) {
 	now := d.live.Load()
 	cfg := now.config
 	if withConfig {
-		path, err := d.configFile()
+		next, list, err := d.readConfig()
 		if err != nil {
-			d.refuse(why, diag.List{{File: d.flags.config, Code: "E100", Message: err.Error()}})
-			return
+			list = diag.List{{File: "trailship.yaml", Code: "E100", Message: err.Error()}}
 		}
-		next, list := config.Load(path, d.flags.set, config.Env{})
 		if next == nil {
 			d.refuse(why, list)
 			return
 		}
-		if len(d.flags.rules) > 0 {
-			next.Rules.Paths = rulesFlag(d.flags.rules)
-		}
 		cfg = next
 	}
-	p, list := planOf(cfg, true)
+	p, list := planOf(cfg, d.ruleOptions())
+	list = append(list, d.judgeOutputs(ctx, cfg, changedOutputs(now.config, cfg))...)
+	if ctx.Err() != nil {
+		return
+	}
 	if list.HasErrors() {
 		d.refuse(why, list)
 		return
 	}
-	if withConfig {
-		d.apply(ctx, now, p)
-	}
 	d.swap(p.set)
+	if withConfig {
+		d.apply(now, p)
+	}
 	d.log.Info("reloaded", "because", why, "rules", len(p.set.Rules))
 }
 
@@ -70,7 +69,7 @@ func (d *daemon) swap(set *rule.Set) {
 
 // apply changes what runs by difference: outputs that stayed the same keep
 // running, and reading goes on where it stood.
-func (d *daemon) apply(ctx context.Context, now *live, p *plan) {
+func (d *daemon) apply(now *live, p *plan) {
 	for _, key := range needRestart(now.config, p.config) {
 		d.log.Warn("this setting changes at the next start only", "key", key)
 	}
@@ -105,6 +104,7 @@ func (d *daemon) apply(ctx context.Context, now *live, p *plan) {
 	}
 	next.loop = d.startLoop(p.config, p.routes, false)
 	d.live.Store(next)
+	d.wake() // for what was committed before the new outputs were known
 }
 
 func (d *daemon) stopOutput(r *running) {
@@ -140,6 +140,13 @@ func sameOutput(a, b config.Output) bool {
 	return reflect.DeepEqual(a, b)
 }
 
+// changedOutputs are the outputs of next that differ from what runs.
+func changedOutputs(now, next *config.Config) []config.Output {
+	return slices.DeleteFunc(slices.Clone(next.Outputs), func(o config.Output) bool {
+		return slices.ContainsFunc(now.Outputs, func(old config.Output) bool { return sameOutput(old, o) })
+	})
+}
+
 // sameReading reports whether two configurations read the same sources in the
 // same way and send alerts the same ways.
 func sameReading(a, b *config.Config) bool {
@@ -157,9 +164,13 @@ func sameReading(a, b *config.Config) bool {
 
 // sideline is what runs beside the loops of a daemon.
 type sideline struct {
-	config, rules <-chan struct{}
+	config, rules chan struct{}
+	ctx           context.Context // of everything here; ends with end
 	stop          context.CancelFunc
-	group         *errgroup.Group
+	group         errgroup.Group
+
+	watched []string // the folders of rules being watched
+	unwatch context.CancelFunc
 }
 
 func (s *sideline) end() {
@@ -167,21 +178,37 @@ func (s *sideline) end() {
 	_ = s.group.Wait()
 }
 
+// watch follows the rules of a configuration, instead of those before.
+func (s *sideline) watch(cfg *config.Config, w *rule.Watcher) {
+	if !cfg.Rules.Watch {
+		w.Dirs = nil
+	}
+	if s.unwatch != nil && slices.Equal(s.watched, w.Dirs) {
+		return
+	}
+	if s.unwatch != nil {
+		s.unwatch()
+	}
+	var ctx context.Context
+	ctx, s.unwatch = context.WithCancel(s.ctx)
+	s.watched = w.Dirs
+	if len(w.Dirs) > 0 {
+		s.group.Go(func() error { return w.Run(ctx, func() { poke(s.rules) }) })
+	}
+}
+
 // sideline starts the watchers, the telemetry and the housekeeping.
 func (d *daemon) sideline(ctx context.Context, watch *rule.Watcher) *sideline {
+	s := &sideline{config: make(chan struct{}, 1), rules: make(chan struct{}, 1)}
 	// Telemetry answers until the daemon has drained.
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	rules, cfg := make(chan struct{}, 1), make(chan struct{}, 1)
-	s := &sideline{config: cfg, rules: rules, stop: stop, group: new(errgroup.Group)}
-	if d.live.Load().config.Rules.Watch {
-		s.group.Go(func() error { return watch.Run(ctx, func() { poke(rules) }) })
-	}
-	s.group.Go(func() error { d.watchConfig(ctx, cfg); return nil })
-	s.group.Go(func() error { d.maintain(ctx); return nil })
+	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.watch(d.live.Load().config, watch)
+	s.group.Go(func() error { d.watchConfig(s.ctx, s.config); return nil })
+	s.group.Go(func() error { d.maintain(s.ctx); return nil })
 	if d.listener != nil {
-		t := &telemetry{Registry: d.registry, Status: d.status, Log: d.log}
+		t := &telemetry{Registry: d.registry, Status: d.status}
 		s.group.Go(func() error {
-			err := t.serve(ctx, d.listener)
+			err := t.serve(s.ctx, d.listener)
 			if err != nil {
 				d.fail(err)
 			}
@@ -198,9 +225,9 @@ func poke(c chan<- struct{}) {
 	}
 }
 
-// watcher watches the rules of a plan.
-func (d *daemon) watcher(p *plan) *rule.Watcher {
-	_, paths, _ := openRules(p.config.Rules.Paths)
+// watcher watches the rules of a configuration.
+func (d *daemon) watcher(cfg *config.Config) *rule.Watcher {
+	_, paths, _ := openRules(cfg.Rules.Paths)
 	return &rule.Watcher{Dirs: paths, Log: d.log}
 }
 

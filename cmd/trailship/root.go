@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,6 +62,12 @@ func (p *program) command() root {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if !slices.Contains([]string{"auto", "always", "never"}, p.flags.color) {
+				return usage("--color must be one of auto, always, never, not %q", p.flags.color)
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			c.SetOut(p.stderr)
 			_ = c.Help()
@@ -76,7 +83,7 @@ func (p *program) command() root {
 	})
 
 	f := c.PersistentFlags()
-	f.StringVarP(&p.flags.config, "config", "c", os.Getenv("TRAILSHIP_CONFIG"), "configuration `FILE` (env TRAILSHIP_CONFIG; default ./trailship.yaml, then /etc/trailship/trailship.yaml)")
+	f.StringVarP(&p.flags.config, "config", "c", "", "configuration `FILE` (default: $TRAILSHIP_CONFIG, then ./trailship.yaml, then /etc/trailship/trailship.yaml)")
 	f.StringArrayVarP(&p.flags.rules, "rules", "r", nil, "rules `PATH` or pack:NAME, instead of the configuration's (repeatable)")
 	f.StringArrayVar(&p.flags.set, "set", nil, "override a setting of the configuration, as `key=value` with a dotted key (repeatable)")
 	f.StringVarP(&p.flags.output, "output", "o", "", "`FORMAT` of the data printed: text or json, where it makes sense")

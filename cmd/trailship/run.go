@@ -64,6 +64,7 @@ type daemon struct {
 	ingestMetrics  *ingest.Metrics
 	deliverMetrics *deliver.Metrics
 	reloads        *reloadMetrics
+	evaluation     *evaluation
 
 	rules    atomic.Pointer[rule.Set]
 	broken   chan error // the first failure nothing can be done about
@@ -83,18 +84,25 @@ type live struct {
 // daemon runs until ctx ends or, with once, until there is nothing left to do.
 func (p *program) daemon(ctx context.Context, once bool) error {
 	// What the user wrote, all of it checked before anything is touched.
-	plan, err := p.plan(true)
+	cfg, err := p.loadConfig()
 	if err != nil {
 		return err
 	}
-	d, err := p.newDaemon(plan)
+	d, err := p.newDaemon(cfg)
 	if err != nil {
 		return err
 	}
-	watch := d.watcher(plan)
-	if !once && plan.config.Rules.Watch {
-		watch.Mark()
+	watch := d.watcher(cfg)
+	watch.Mark() // before the rules are read: what changes from here on is seen
+	plan, list := planOf(cfg, d.ruleOptions())
+	list = append(list, d.judgeOutputs(ctx, cfg, cfg.Outputs)...)
+	if ctx.Err() != nil {
+		return &exitError{code: exitInterrupted}
 	}
+	if err := p.judge(list); err != nil {
+		return err
+	}
+	d.swap(plan.set)
 
 	// The store comes first: it is the lock against a second daemon.
 	s, err := bolt.Open(filepath.Join(plan.config.DataDir, "trailship.db"), bolt.Options{Retention: plan.config.Retention})
@@ -125,14 +133,19 @@ func (p *program) daemon(ctx context.Context, once bool) error {
 
 // dryRun matches and prints: no store, no outputs, no ports.
 func (p *program) dryRun(ctx context.Context, once bool) error {
-	plan, err := p.plan(false)
+	cfg, err := p.loadConfig()
 	if err != nil {
 		return err
 	}
-	d, err := p.newDaemon(plan)
+	d, err := p.newDaemon(cfg)
 	if err != nil {
 		return err
 	}
+	plan, list := planOf(cfg, d.ruleOptions())
+	if err := p.judge(list); err != nil {
+		return err
+	}
+	d.swap(plan.set)
 	d.inlet = newDryStore(p.stdout)
 	l := d.startLoop(plan.config, plan.routes, once)
 	select {
@@ -144,20 +157,18 @@ func (p *program) dryRun(ctx context.Context, once bool) error {
 	}
 }
 
-func (p *program) newDaemon(plan *plan) (*daemon, error) {
-	log, err := p.log(plan.config.Telemetry.Log.Level, plan.config.Telemetry.Log.Format)
+func (p *program) newDaemon(cfg *config.Config) (*daemon, error) {
+	log, err := p.log(cfg.Telemetry.Log.Level, cfg.Telemetry.Log.Format)
 	if err != nil {
 		return nil, err
 	}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	d := &daemon{
+	return &daemon{
 		program: p, log: log, workers: runtime.GOMAXPROCS(0),
 		registry: reg, ingestMetrics: ingest.NewMetrics(reg), deliverMetrics: deliver.NewMetrics(reg),
-		reloads: newReloadMetrics(reg), broken: make(chan error, 1),
-	}
-	d.swap(plan.set)
-	return d, nil
+		reloads: newReloadMetrics(reg), evaluation: newEvaluation(reg, log), broken: make(chan error, 1),
+	}, nil
 }
 
 // start makes a plan run.
@@ -210,8 +221,10 @@ func (d *daemon) serve(ctx context.Context, watch *rule.Watcher) error {
 		select {
 		case <-hup:
 			d.reload(ctx, "SIGHUP", true)
+			side.watch(d.live.Load().config, d.watcher(d.live.Load().config))
 		case <-side.config:
 			d.reload(ctx, "the configuration changed", true)
+			side.watch(d.live.Load().config, d.watcher(d.live.Load().config))
 		case <-side.rules:
 			d.reload(ctx, "rules changed", false)
 		case <-usr1:
@@ -354,48 +367,27 @@ type plan struct {
 	routes ingest.Routes
 }
 
-// plan reads and checks what the user wrote. Without outputs (a dry run)
-// neither they nor a data_dir are needed.
-func (p *program) plan(outputs bool) (*plan, error) {
-	cfg, err := p.loadConfig()
-	if err != nil {
-		return nil, err
-	}
-	out, list := planOf(cfg, outputs)
+// judge prints diagnostics, and fails when there is a mistake among them.
+func (p *program) judge(list diag.List) error {
+	list.Sort()
 	p.report(list)
 	if list.HasErrors() {
-		return nil, &exitError{code: exitInvalid}
+		return &exitError{code: exitInvalid}
 	}
-	return out, nil
+	return nil
 }
 
-// planOf checks a configuration and everything it names.
-func planOf(cfg *config.Config, outputs bool) (*plan, diag.List) {
-	list := checkSources(cfg)
-	for _, d := range cfg.ForDaemon() {
-		list = append(list, d)
-	}
+// planOf checks a configuration and everything it names but the plugins.
+func planOf(cfg *config.Config, o rule.Options) (*plan, diag.List) {
+	list := append(cfg.ForDaemon(), checkSupported(cfg)...)
 	routes, found := routesOf(cfg)
 	list = append(list, found...)
-	if outputs {
-		list = append(list, findOutputs(cfg)...)
-	}
-	set, found := loadRules(cfg.Rules.Paths, rule.Options{Outputs: outputNames(cfg)})
+	o.Outputs = outputNames(cfg)
+	set, found := loadRules(cfg.Rules.Paths, o)
 	list = append(list, found...)
 	if set != nil && cfg.Rules.RunTests {
 		list = append(list, failedTests(set)...)
 	}
 	list.Sort()
 	return &plan{config: cfg, set: set, routes: routes}, list
-}
-
-// findOutputs lists outputs whose program is not there.
-func findOutputs(cfg *config.Config) diag.List {
-	var list diag.List
-	for _, o := range cfg.Outputs {
-		if _, err := outputOf(o, cfg, ""); err != nil {
-			list = append(list, o.Node.Key("plugin").Errorf("E150", "%v", err))
-		}
-	}
-	return list
 }

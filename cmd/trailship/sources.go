@@ -28,14 +28,19 @@ func (d *daemon) sourcesOf(cfg *config.Config) []ingest.Source {
 	return all
 }
 
-// checkSources lists what a source asks for and is not there yet.
-func checkSources(cfg *config.Config) diag.List {
+// checkSupported lists what a configuration asks for and is not there yet.
+func checkSupported(cfg *config.Config) diag.List {
 	var list diag.List
 	for _, s := range cfg.Sources {
 		if s.Type != config.Dir {
 			list = append(list, s.Node.Key("type").Errorf("E152", "sources of type %s are not supported yet", s.Type))
 		} else if s.Start.From != "beginning" {
 			list = append(list, s.Node.Key("start").Errorf("E152", "a dir source starts at the beginning: exclude old files by name, or mark their alerts with alerts: {max_age: 24h}"))
+		}
+	}
+	for _, o := range cfg.Outputs {
+		if o.Backlog.Full == "dead_letter" {
+			list = append(list, o.Node.Key("backlog").Key("full").Errorf("E152", "full: dead_letter is not supported yet: with block, reading waits and nothing is lost"))
 		}
 	}
 	if cfg.Store != "" {
@@ -94,9 +99,12 @@ func (d *daemon) startLoop(cfg *config.Config, routes ingest.Routes, once bool) 
 		Ingest: &ingest.Ingest{
 			Sources: d.sourcesOf(cfg), Store: d.inlet, Rules: d.rules.Load, Routes: routes,
 			Limits:  decode.Limits{MaxObject: int64(cfg.Limits.MaxObject), MaxRecord: int64(cfg.Limits.MaxRecord)},
-			Workers: d.workers, Gate: d.gate, Committed: d.wake, Log: d.log, Metrics: d.ingestMetrics, Once: once,
+			Workers: d.workers, Log: d.log, Metrics: d.ingestMetrics, Once: once,
 		},
 		config: cfg, stop: stop, done: make(chan struct{}),
+	}
+	if d.store != nil {
+		l.Gate, l.Committed = d.gate, d.wake
 	}
 	go func() {
 		defer close(l.done)

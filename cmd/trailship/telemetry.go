@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -19,7 +18,6 @@ type telemetry struct {
 	Registry *prometheus.Registry
 	// Status says how the daemon is, at the moment it is asked.
 	Status func() status
-	Log    *slog.Logger
 }
 
 // status is the body of /readyz.

@@ -74,12 +74,13 @@ func start(ctx context.Context, o Output, log *slog.Logger) (*client, error) {
 
 // makeDirs makes the folder of this process, and the one that outlives it.
 func (c *client) makeDirs(o Output) (stateDir string, err error) {
-	if o.RunDir != "" {
-		if err := os.MkdirAll(o.RunDir, 0o700); err != nil {
-			return "", err
-		}
+	runDir := o.RunDir
+	if runDir == "" {
+		runDir = tempDir()
+	} else if err := os.MkdirAll(runDir, 0o700); err != nil {
+		return "", err
 	}
-	if c.tempDir, err = os.MkdirTemp(o.RunDir, "p-"); err != nil {
+	if c.tempDir, err = os.MkdirTemp(runDir, "p-"); err != nil {
 		return "", err
 	}
 	if c.tempDir, err = filepath.Abs(c.tempDir); err != nil {
@@ -100,7 +101,7 @@ func newProcess(o Output, stateDir string, log *slog.Logger) *process {
 	cmd := exec.Command(o.Program[0], o.Program[1:]...)
 	cmd.Dir = stateDir
 	cmd.Env = append(cmd.Env, o.Env...)
-	if dir, err := os.Getwd(); err == nil {
+	if dir, err := filepath.Abs(o.Dir); err == nil {
 		cmd.Env = append(cmd.Env, sdk.DirEnv+"="+dir)
 	}
 	if o.Stdout != nil {

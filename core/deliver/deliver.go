@@ -30,6 +30,7 @@ type Output struct {
 	Env     []string        // KEY=value: all the plugin gets of the environment
 	Sha256  string          // of the program, in hex; "" for any
 	TLS     bool            // encrypt the connection to the plugin
+	Dir     string          // where relative paths of Config begin; "" for the working folder
 	Stdout  *os.File        // handed to the plugin as the daemon's standard output; nil for most
 
 	// StateDir is a private folder of this output that survives restarts, ""

@@ -109,7 +109,7 @@ const (
 // RunDir returns an empty private folder for sockets that belongs to dataDir,
 // of which only one daemon may use it at a time. What a killed daemon left in
 // it is removed. It is below dataDir unless that path is too long for sockets;
-// then it is in the system's temporary folder.
+// then it is in the temporary folder.
 func RunDir(dataDir string) (string, error) {
 	abs, err := filepath.Abs(dataDir)
 	if err != nil {
@@ -118,7 +118,7 @@ func RunDir(dataDir string) (string, error) {
 	dir := filepath.Join(abs, "run")
 	if len(dir) > maxSocketDir {
 		sum := sha256.Sum256([]byte(abs))
-		dir = filepath.Join(os.TempDir(), fmt.Sprintf("trailship-%d-%x", os.Getuid(), sum[:6]))
+		dir = filepath.Join(tempDir(), fmt.Sprintf("trailship-%d-%x", os.Getuid(), sum[:6]))
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return "", fmt.Errorf("clearing the socket folder: %w", err)
@@ -128,4 +128,13 @@ func RunDir(dataDir string) (string, error) {
 		return "", fmt.Errorf("making the socket folder: %w", err)
 	}
 	return dir, nil
+}
+
+// tempDir is the system's temporary folder, or /tmp when the path of that one
+// is too long for sockets.
+func tempDir() string {
+	if dir := os.TempDir(); len(dir) <= maxSocketDir/2 {
+		return dir
+	}
+	return "/tmp"
 }

@@ -77,9 +77,15 @@ var configCodes = []Code{
 	},
 	{
 		ID: "E150", Title: "the program of an output",
-		Why:   "An output runs as a process of its own: a shipped one (stdout, file, webhook), or trailship-output-NAME from plugin_dirs, then $PATH. The program is not there, may be written by others, has another checksum than sha256 says, or did not start.",
+		Why:   "An output runs as a process of its own: a shipped one (stdout, file, webhook), or trailship-output-NAME from plugin_dirs, then $PATH. The program is not there.",
 		Wrong: "outputs:\n  - {name: pager, plugin: webhok}",
 		Right: "outputs:\n  - {name: pager, plugin: webhook}",
+	},
+	{
+		ID: "E153", Title: "an output does not run",
+		Why:   "The program of the output is there, but may be written by others, has another checksum than sha256 says, or did not start. A daemon goes on without it, keeps its alerts, and tries again and again.",
+		Wrong: "outputs:\n  - {name: siem, plugin: my-siem, sha256: 0000000000000000000000000000000000000000000000000000000000000000}",
+		Right: "outputs:\n  - {name: siem, plugin: my-siem}",
 	},
 	{
 		ID: "E152", Title: "not supported yet",
@@ -89,7 +95,7 @@ var configCodes = []Code{
 	},
 	{
 		ID: "E151", Title: "an output refused its settings",
-		Why:   "The program of the output was started and asked to take its `config`. What it says is shown at the line it is about. `trailship plugins info NAME` prints what an output understands.",
+		Why:   "The program of the output was started and asked to take its `config`. What it says is shown at the line it is about.",
 		Wrong: "outputs:\n  - {name: pager, plugin: webhook, config: {url: not-a-url}}",
 		Right: "outputs:\n  - {name: pager, plugin: webhook, config: {url: \"https://events.example.com/v2\"}}",
 	},

@@ -174,11 +174,14 @@ func (in *Ingest) leave(ctx context.Context, p *piece) {
 		return
 	}
 	in.inflight.leave(k)
-	if !p.entry.Done || p.failed != nil {
-		return
+	if p.failed != nil || p.entry.Records != 0 {
+		return // left in the middle
 	}
 	in.total.objects.Add(1)
 	in.Metrics.objects.WithLabelValues(s.Name).Inc()
+	if !p.entry.Done {
+		return // a growing file
+	}
 	if f, ok := s.Source.(source.Finisher); ok {
 		if err := f.Finish(ctx, p.object); err != nil {
 			in.Log.Error("finished object could not be put away", "source", s.Name, "object", p.object.Name, "error", err)

@@ -26,7 +26,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trailship_" + name, Help: help}, labels)
 	}
 	m := &Metrics{
-		objects:    counter("source_objects_total", "Objects read and committed.", "source"),
+		objects:    counter("source_objects_total", "Objects read and committed; of a growing file each run of lines.", "source"),
 		records:    counter("records_total", "Records evaluated.", "source", "format"),
 		rejected:   counter("records_rejected_total", "Records that are no trail records or could not be read, by reason.", "source", "reason"),
 		matches:    counter("rule_matches_total", "Matches, shadow rules included.", "rule"),

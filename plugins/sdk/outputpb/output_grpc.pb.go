@@ -11,7 +11,7 @@
 //     configured for this output, and:
 //       TRAILSHIP_PLUGIN            the cookie, "output". A program that does not find it was
 //                                   started by hand: print a sentence and exit 1.
-//       TRAILSHIP_DIR               the folder the daemon was started in: relative paths of the
+//       TRAILSHIP_DIR               the folder of the configuration file: relative paths of the
 //                                   user's configuration are meant from there
 //       TRAILSHIP_STDOUT_FD         only where the user asked to print: the number of a file
 //                                   descriptor that is the daemon's standard output
