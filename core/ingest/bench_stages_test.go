@@ -20,6 +20,7 @@ import (
 	"github.com/trailship/trailship/core/store"
 	"github.com/trailship/trailship/core/store/bolt"
 	"github.com/trailship/trailship/examples/trails"
+	"github.com/trailship/trailship/rules"
 )
 
 // BenchmarkStage is each step of the whole path by itself, on the same trails.
@@ -56,9 +57,10 @@ var stages = []struct {
 	{"inflate+split", func(_ *testing.B, w *work) func() error { return reading(w.stored) }},
 	{"split", func(_ *testing.B, w *work) func() error { return reading(w.plain) }},
 	{"normalize", func(_ *testing.B, w *work) func() error { return w.normalize }},
-	{"match/rules=1", matching(1)},
-	{"match/rules=10", matching(10)},
-	{"match/rules=100", matching(100)},
+	{"match/rules=1", matchNone(1)},
+	{"match/rules=10", matchNone(10)},
+	{"match/rules=100", matchNone(100)},
+	{"match/pack=kms", matchPack},
 	{"encode-event", func(_ *testing.B, w *work) func() error { return w.encodeEvents }},
 	{"encode-alert", encodeAlerts},
 	{"commit/alerts=1000", committing},
@@ -182,21 +184,37 @@ func (w *work) normalize() error {
 	return nil
 }
 
-// matching is n rules of which none matches. Each event is a fresh copy, so
-// that open parts a rule reads are parsed in every pass.
-func matching(n int) func(*testing.B, *work) func() error {
+// matchNone is n rules of which none matches.
+func matchNone(n int) func(*testing.B, *work) func() error {
 	return func(b *testing.B, w *work) func() error {
-		matcher := loadRules(b, ruleText(n, shares[0].condition)).NewMatcher()
-		var ev event.Event
-		return func() error {
-			for i := range w.events {
-				ev = w.events[i]
-				if matches := matcher.Match(&ev); len(matches) > 0 {
-					return fmt.Errorf("%s matched", matches[0].Rule.ID)
-				}
-			}
-			return nil
+		return w.match(loadRules(b, ruleText(n, shares[0].condition)))
+	}
+}
+
+// matchPack is the shipped pack, of which some rules match.
+func matchPack(b *testing.B, w *work) func() error {
+	pack, ok := rules.Pack("kms")
+	if !ok {
+		b.Fatal("no such pack")
+	}
+	set, list := rule.Load([]rule.Root{{FS: pack, Path: "kms"}}, rule.Options{})
+	if set == nil {
+		b.Fatal(list)
+	}
+	return w.match(set)
+}
+
+// match matches fresh copies of the events, so that open parts a rule reads
+// are parsed in every pass.
+func (w *work) match(set *rule.Set) func() error {
+	matcher := set.NewMatcher()
+	var ev event.Event
+	return func() error {
+		for i := range w.events {
+			ev = w.events[i]
+			matcher.Match(&ev)
 		}
+		return nil
 	}
 }
 
