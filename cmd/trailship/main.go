@@ -55,9 +55,6 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// invalid marks an error of the user's files.
-func invalid(err error) error { return &exitError{exitInvalid, err} }
-
 // usage marks an error of the command line.
 func usage(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -165,22 +166,31 @@ func (in *Ingest) count(p *piece) {
 // leave takes an object out of the works.
 func (in *Ingest) leave(ctx context.Context, p *piece) {
 	s, k := in.Sources[p.source], key{p.source, p.object.Key}
-	if p.failed != nil && ctx.Err() == nil {
+	switch {
+	case p.failed == nil || ctx.Err() != nil:
+		in.inflight.leave(k)
+	case errors.Is(p.failed, fs.ErrNotExist):
+		// It went away after it was listed; under another name it is another
+		// object. A source that lists it again is not believed at once.
+		in.inflight.fail(k, in.Now(), in.Once)
+		in.Log.Info("object is gone", "source", s.Name, "object", p.object.Name, "records_read", p.entry.Records)
+	case errors.Is(p.failed, errGrowing):
+		in.inflight.fail(k, in.Now(), in.Once)
+		in.Log.Debug("object ends early and may still be growing", "source", s.Name, "object", p.object.Name, "records_read", p.entry.Records)
+	default:
 		in.total.failed.Add(1)
 		in.Metrics.readErrors.WithLabelValues(s.Name).Inc()
-		pause := in.inflight.fail(k, in.Now())
+		pause := in.inflight.fail(k, in.Now(), in.Once)
 		in.Log.Warn("object could not be read to its end", "source", s.Name, "object", p.object.Name,
 			"error", p.failed, "records_read", p.entry.Records, "retry_in", pause)
-		return
 	}
-	in.inflight.leave(k)
 	if p.failed != nil || p.entry.Records != 0 {
 		return // left in the middle
 	}
 	in.total.objects.Add(1)
 	in.Metrics.objects.WithLabelValues(s.Name).Inc()
-	if !p.entry.Done {
-		return // a growing file
+	if !p.entry.Done || p.buried > 0 {
+		return // a growing file; or one whose dead letters point into it
 	}
 	if f, ok := s.Source.(source.Finisher); ok {
 		if err := f.Finish(ctx, p.object); err != nil {

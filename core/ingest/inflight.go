@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"maps"
+	"math"
 	"sync"
 	"time"
 )
@@ -21,6 +23,10 @@ type inflight struct {
 	failed map[key]failure
 	gone   chan struct{} // closed and renewed whenever an object leaves
 }
+
+// rememberFailures is how many failures are kept before those whose pause is
+// over are forgotten: most of them are of objects that went away.
+const rememberFailures = 10_000
 
 type failure struct {
 	times int
@@ -53,15 +59,21 @@ func (f *inflight) leave(k key) {
 }
 
 // fail says that the object could not be read. It may enter again after a
-// pause that grows with each failure, which fail returns.
-func (f *inflight) fail(k key, now time.Time) time.Duration {
+// pause that grows with each failure, which fail returns; with forever, never.
+func (f *inflight) fail(k key, now time.Time, forever bool) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.failed == nil {
 		f.failed = make(map[key]failure)
 	}
+	if len(f.failed) >= rememberFailures {
+		maps.DeleteFunc(f.failed, func(_ key, old failure) bool { return old.until.Before(now) })
+	}
 	times := f.failed[k].times + 1
 	pause := backoff(times)
+	if forever {
+		pause = math.MaxInt64
+	}
 	f.failed[k] = failure{times: times, until: now.Add(pause)}
 	f.drop(k)
 	return pause

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -156,6 +157,26 @@ func TestAnObjectThatCannotBeOpenedIsTriedAgainAndStopsNothing(t *testing.T) {
 	w.src.fail("locked.json", nil)
 	if got := w.run(); got.Alerts != 1 {
 		t.Errorf("summary %+v, want the mended object's alert", got)
+	}
+}
+
+func TestAnObjectThatWentAwayIsNoFailure(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("gone.json", records("e1"))
+	w.src.fail("gone.json", &fs.PathError{Op: "open", Path: "gone.json", Err: fs.ErrNotExist})
+	if got := w.run(); got != (ingest.Summary{}) {
+		t.Errorf("summary %+v, want nothing", got)
+	}
+}
+
+func TestOnlyWhatWasReadWithoutDamageIsPutAway(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("good.json", records("e1"))
+	w.src.put("bad.gz", gz(bigRecords(200))[:2000])
+	w.src.put("line.ndjson", append(lines("e2"), "{broken}\n"...))
+	w.run()
+	if got, want := w.src.finished, []string{"good.json"}; !slices.Equal(got, want) {
+		t.Errorf("put away %v, want %v: dead letters point into the others", got, want)
 	}
 }
 
@@ -369,6 +390,8 @@ type memory struct {
 	scanned int
 	wake    chan struct{}
 	each    func()
+
+	finished []string
 }
 
 type cutOff struct {
@@ -433,6 +456,11 @@ func (m *memory) Wait(ctx context.Context) error {
 		m.each()
 	}
 	return ctx.Err()
+}
+
+func (m *memory) Finish(_ context.Context, o source.Object) error {
+	m.finished = append(m.finished, o.Name)
+	return nil
 }
 
 type failing struct{ err error }

@@ -206,6 +206,7 @@ func (r *reader) finish(p *piece, err error) *piece {
 		return p.end(p.entry, errGrowing)
 	}
 	p.rejected[damage.Reason]++
+	p.buried++
 	p.dead = append(p.dead, r.deadLetter(p, -1, damage.Offset, damage.Reason,
 		fmt.Sprintf("%s; %d records before it were evaluated", damage.Detail, p.entry.Records)))
 	return p.end(whole, nil)
