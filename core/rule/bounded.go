@@ -3,6 +3,7 @@ package rule
 import (
 	"encoding/base64"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -85,31 +86,44 @@ func at(base, key any) any {
 		}
 		return nil
 	case []any:
-		return element(b, key)
+		if i := elementAt(key, len(b)); i >= 0 {
+			return b[i]
+		}
+		return nil
+	case []string:
+		if i := elementAt(key, len(b)); i >= 0 {
+			return b[i]
+		}
+		return nil
 	case nil, string, bool, int, int64, float64:
 		return nil
 	}
-	return runtime.Fetch(base, key) // a struct that went through a builtin
+	if v := reflect.ValueOf(base); v.Kind() == reflect.Slice {
+		if i := elementAt(key, v.Len()); i >= 0 {
+			return v.Index(i).Interface()
+		}
+		return nil
+	}
+	return runtime.Fetch(base, key) // a struct that went through a list
 }
 
-// element is b[i]; a negative i counts from the end.
-func element(b []any, key any) any {
-	var i int
+// elementAt is the place key names in a list of n elements, a negative one counted
+// from the end; -1 when there is none.
+func elementAt(key any, n int) int {
+	i := -n - 1
 	switch k := key.(type) {
 	case int:
 		i = k
 	case int64:
 		i = int(k)
-	default:
-		return nil
 	}
 	if i < 0 {
-		i += len(b)
+		i += n
 	}
-	if i < 0 || i >= len(b) {
-		return nil
+	if i >= n {
+		return -1
 	}
-	return b[i]
+	return max(i, -1)
 }
 
 // inList is `x in lists.NAME` for an x of unknown type: what is not text is

@@ -146,6 +146,9 @@ func (b *builder) facts() {
 			b.report(b.d.node.Errorf("E011", "missing key %q", name))
 		}
 	}
+	if title := doc.Title; title.Node.Kind() != diag.Absent && strings.TrimSpace(title.Value) == "" {
+		b.report(title.Node.Errorf("E011", "title must not be empty"))
+	}
 	if n := utf8.RuneCountInString(doc.Title.Value); n > 120 {
 		b.report(doc.Title.Node.Errorf("E223", "title has %d characters, at most 120 are allowed", n))
 	}

@@ -235,6 +235,8 @@ func article(t reflect.Type) string {
 	switch {
 	case t == nil:
 		return "nothing"
+	case t.Kind() == reflect.Interface:
+		return "anything"
 	case t == reflect.TypeFor[int](), t == reflect.TypeFor[int64](), t == reflect.TypeFor[float64]():
 		return "a number"
 	case t.Kind() == reflect.String:

@@ -92,7 +92,7 @@ type stepDoc struct {
 type overrideDoc struct {
 	Rule   diag.String `yaml:"rule" doc:"id, pack/id or a glob"`
 	List   diag.String `yaml:"list" doc:"Name, or pack/name, of a list"`
-	Set    ruleDoc     `yaml:"set" doc:"Keys that replace the rule's"`
+	Set    ruleDoc     `yaml:"set" doc:"Keys that replace the rule's; null takes one away"`
 	Append diag.Node   `yaml:"append" doc:"What is added to lists and mappings of the rule, or to the list"`
 	And    diag.String `yaml:"and" doc:"An expression that must hold too"`
 }

@@ -36,7 +36,7 @@ func (m *matcherValues) accepts(v any) bool {
 		return true
 	}
 	for _, g := range m.globs {
-		if glob(g, s) {
+		if ok, _ := boundedGlob(g, s); ok {
 			return true
 		}
 	}
@@ -125,6 +125,9 @@ func (b *builder) accept(m *matcherValues, n diag.Node, sc *scope) {
 		return
 	}
 	if strings.ContainsAny(v, "*?") {
+		if len(v) > maxPattern {
+			b.report(n.Errorf("E209", "a glob pattern may have %d bytes at most", maxPattern))
+		}
 		m.globs = append(m.globs, v)
 		return
 	}

@@ -27,10 +27,10 @@ type Explanation struct {
 type Term struct {
 	Text     string `json:"text"` // as expr prints it, or what `match` says
 	Value    any    `json:"value"`
-	LeftText string `json:"left_text,omitempty"` // of a comparison whose left side is not a constant
+	LeftText string `json:"left_text,omitempty"` // left side of a comparison, first argument of a call; no constant
 	Left     any    `json:"left,omitempty"`
 	Error    string `json:"error,omitempty"`
-	Terms    []Term `json:"terms,omitempty"` // what it is made of: sides of and, or, not, the text of a macro
+	Terms    []Term `json:"terms,omitempty"` // what it is made of: sides of and, or, not, ?:, the text of a macro
 }
 
 // ExceptionOutcome is what an exception said.
@@ -128,6 +128,16 @@ func (x *explainer) text(t sourceText, depth int) Term {
 		}
 	case *ast.UnaryNode:
 		parts(n.Node)
+	case *ast.ConditionalNode:
+		parts(n.Cond, n.Exp1, n.Exp2)
+	case *ast.CallNode: // glob(principal.arn, …): what it was asked about
+		if len(n.Arguments) > 0 {
+			x.left(&term, n.Arguments[0], t.scope)
+		}
+	case *ast.BuiltinNode:
+		if len(n.Arguments) > 0 {
+			x.left(&term, n.Arguments[0], t.scope)
+		}
 	case *ast.IdentifierNode:
 		if m := t.scope.macros[n.Value]; m != nil {
 			term.Terms = append(term.Terms, x.text(sourceText{m.text, m.scope}, depth+1))

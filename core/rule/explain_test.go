@@ -64,6 +64,31 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+func TestExplainCallsAndChoices(t *testing.T) {
+	set := load(t, "r.yaml", `
+rules:
+  - id: a
+    title: T
+    severity: low
+    condition: '(glob(principal.arn, "arn:*") ? any(policies, .name == "x") : private_ip("10.0.0.1"))'
+`)
+	got, err := set.Explain("a", decrypt())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Term{{
+		Text: `(glob(principal.arn, "arn:*") ? any(policies, .name == "x") : private_ip("10.0.0.1"))`, Value: false,
+		Terms: []Term{
+			{Text: `glob(principal.arn, "arn:*")`, Value: true, LeftText: "principal.arn", Left: "arn:aws:sts::111122223333:assumed-role/ci-deploy/ci"},
+			{Text: `any(policies, .name == "x")`, Value: false, LeftText: "policies", Left: []any{}},
+			{Text: `private_ip("10.0.0.1")`, Value: true},
+		},
+	}}
+	if diff := cmp.Diff(want, got.Conditions); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestWhatStoppedARule(t *testing.T) {
 	rule := func(keys string) string {
 		return `rules: [{id: a, title: Used, severity: low, condition: 'action == "Decrypt"', ` + keys + `}]`

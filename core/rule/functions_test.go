@@ -42,6 +42,12 @@ func TestFunctions(t *testing.T) {
 		{`cidr("198.51.100.1", lists.nets)`, false},
 		{`cidr("Internal", "0.0.0.0/0")`, false},
 		{`cidr("", "0.0.0.0/0")`, false},
+		{`let n = lists.nets; cidr("10.1.2.3", n)`, true},
+		{`cidr("10.1.2.3", region == "x" ? lists.nets : ["10.0.0.0/8"])`, true},
+		{`cidr("10.1.2.3", map(["10.0.0.0/8"], #))`, true},
+		{`glob("alice", ["a*"])`, true},
+		{`glob("alice", region == "x" ? ["b*"] : ["c*", "a*"])`, true},
+		{`glob("a", raw.requestParameters.list)`, true},
 		{`cidr(raw.nothing, "0.0.0.0/0")`, false},
 		{`cidr(ip, raw.nothing)`, false},
 		{`ieq(action, "DECRYPT")`, true},
@@ -103,16 +109,36 @@ func TestFunctions(t *testing.T) {
 
 func TestFunctionsThatCannot(t *testing.T) {
 	for expr, want := range map[string]string{
-		`glob(raw.n, "*")`:              "glob() wants text, not a number",
-		`cidr("10.0.0.1", raw.s)`:       `cidr(): "text" is neither a network nor an address`,
-		`domain(raw.requestParameters)`: "domain() wants text, not a map",
-		`hours(time, raw.s, 1, 2)`:      `unknown time zone "text": write one such as Europe/Berlin or UTC`,
-		`weekday(time, raw.nothing)`:    `unknown time zone "": write one such as Europe/Berlin or UTC`,
+		`glob(raw.n, "*")`:          "glob() wants text, not a number",
+		`glob(action, map([1], #))`: "glob() wants patterns, not a number",
+		`glob(action, lower("` + strings.Repeat("X", 1025) + `"))`: "glob() pattern is longer than 1024 bytes",
+		`cidr("10.0.0.1", raw.s)`:                                  `cidr(): "text" is neither a network nor an address`,
+		`domain(raw.requestParameters)`:                            "domain() wants text, not a map",
+		`hours(time, raw.s, 1, 2)`:                                 `unknown time zone "text": write one such as Europe/Berlin or UTC`,
+		`weekday(time, raw.nothing)`:                               `unknown time zone "": write one such as Europe/Berlin or UTC`,
 	} {
 		_, err := evaluate(t, expr, decrypt())
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", expr, err, want)
 		}
+	}
+}
+
+// TestGlobIsBounded: a pattern with ? costs its length for each place in the
+// text; one without is a search.
+func TestGlobIsBounded(t *testing.T) {
+	large := strings.Repeat("x", maxGlobbed+1)
+	if ok, err := boundedGlob("*x", large); !ok || err != nil {
+		t.Errorf("without ?: %v, %v", ok, err)
+	}
+	if _, err := boundedGlob("*?", large); err == nil {
+		t.Error("with ?: no error")
+	}
+	ev := decrypt()
+	ev.UserAgent = large
+	set := load(t, "r.yaml", `rules: [{id: a, title: T, severity: low, condition: service == "kms", exceptions: [{name: n, reason: r, match: {user_agent: "*?"}}]}]`)
+	if got := ids(set, ev); len(got) != 1 {
+		t.Error("an exception that cannot be decided held an alert back")
 	}
 }
 

@@ -6,8 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxPattern bounds one glob pattern, and with maxText the work of matching it.
-const maxPattern = 1 << 10
+// The bounds of one match whose pattern has a `?`; without one it is a search
+// for plain text.
+const (
+	maxPattern = 1 << 10 // bytes of a pattern
+	maxGlobbed = maxText // bytes of the text
+)
 
 func globCall(args ...any) (any, error) {
 	s, err := text("glob", args[0])
@@ -15,26 +19,42 @@ func globCall(args ...any) (any, error) {
 		return nil, err
 	}
 	for _, arg := range args[1:] {
-		switch p := arg.(type) {
-		case nil:
-		case string:
-			if len(p) > maxPattern {
-				return nil, fmt.Errorf("glob() pattern is longer than %d bytes", maxPattern)
-			}
-			if glob(p, s) {
-				return true, nil
-			}
-		case []string:
-			for _, p := range p {
-				if glob(p, s) {
-					return true, nil
-				}
-			}
-		default:
-			return nil, fmt.Errorf("glob() wants patterns, not %s", kindOf(arg))
+		if matched, err := globAny(arg, s); err != nil || matched {
+			return matched, err
 		}
 	}
 	return false, nil
+}
+
+// globAny is boundedGlob for a pattern or a list of them.
+func globAny(pattern any, s string) (matched bool, err error) {
+	switch p := pattern.(type) {
+	case nil:
+	case string:
+		return boundedGlob(p, s)
+	case []string:
+		for i := 0; i < len(p) && !matched && err == nil; i++ {
+			matched, err = boundedGlob(p[i], s)
+		}
+	case []any:
+		for i := 0; i < len(p) && !matched && err == nil; i++ {
+			matched, err = globAny(p[i], s)
+		}
+	default:
+		err = fmt.Errorf("glob() wants patterns, not %s", kindOf(pattern))
+	}
+	return matched, err
+}
+
+// boundedGlob is glob for a pattern or a text that somebody may have made large.
+func boundedGlob(pattern, s string) (bool, error) {
+	switch {
+	case len(pattern) > maxPattern:
+		return false, fmt.Errorf("glob() pattern is longer than %d bytes", maxPattern)
+	case len(s) > maxGlobbed && strings.Contains(pattern, "?"):
+		return false, fmt.Errorf("glob() with ? wants a text of %d bytes at most", maxGlobbed)
+	}
+	return glob(pattern, s), nil
 }
 
 // glob reports whether s matches the pattern: `*` stands for any text, also

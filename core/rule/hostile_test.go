@@ -33,6 +33,8 @@ func TestHostileRulesAreRefused(t *testing.T) {
 		"deep YAML":                  {"rules: " + strings.Repeat("[", 200_000), "E001"},
 		"deep YAML in blocks":        {"rules:\n  - meta: " + strings.Repeat("{a: ", 20_000) + strings.Repeat("}", 20_000), "E001"},
 		"aliases that double":        {"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n", "E004"},
+		"a long glob in a list":      {"lists:\n  l: [\"" + strings.Repeat("?", 1_025) + "\"]\n" + rule("glob(action, lists.l)"), "E209"},
+		"a long glob in a match":     {rule(`action == "x"`) + "    exceptions: [{name: n, reason: r, match: {action: \"" + strings.Repeat("?", 1_025) + "\"}}]\n", "E209"},
 		"a glob of a thousand stars": {rule(`glob(action, "` + strings.Repeat("*a", 1_000) + `")`), "E209"},
 	} {
 		set, list := Load(files("r.yaml", c.text), Options{})

@@ -101,7 +101,7 @@ func (m *Matcher) run(e *expression, ev *event.Event) (any, error) {
 	return v, nil
 }
 
-var conversion = regexp.MustCompile(`^interface conversion: interface \{\} is (\S+), not (\S+)$`)
+var conversion = regexp.MustCompile(`^interface conversion: interface \{\} is (.+), not (.+)$`)
 
 // evaluationError is one line in words for rule authors.
 func evaluationError(err error) error {

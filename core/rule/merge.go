@@ -37,10 +37,8 @@ func (l *loader) draft(s *source, i int) {
 	l.order = append(l.order, d)
 	id := d.doc.ID
 	switch {
-	case id.Value == "":
-		if d.node.Key("id").Kind() == diag.Absent {
-			l.list = append(l.list, d.node.Errorf("E011", "missing key %q", "id"))
-		}
+	case id.Node.Kind() == diag.Absent:
+		l.list = append(l.list, d.node.Errorf("E011", "missing key %q", "id"))
 	case len(id.Value) > 80 || !slug.MatchString(id.Value):
 		l.list = append(l.list, id.Node.Errorf("E223", "id must be lower-case letters and digits joined by -, at most 80 characters"))
 	case l.rules[id.Value] != nil:

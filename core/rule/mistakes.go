@@ -107,9 +107,11 @@ func unexpected(token string) string {
 }
 
 var (
-	mismatch = regexp.MustCompile(`^invalid operation: (.+) \(mismatched types? (.+?)(?: and (.+))?\)$`)
+	mismatch  = regexp.MustCompile(`^invalid operation: (.+) \(mismatched types? (.+?)(?: and (.+))?\)$`)
+	argument  = regexp.MustCompile(`^cannot use (.+) as argument \(type (.+)\) to call (\S+) ?$`)
+	fieldless = regexp.MustCompile(`^type (\S+) has no field (\S+)$`)
 	// typeWords are the words for what the checker calls by Go's names.
-	typeWords = strings.NewReplacer("time.Time", "a time", "time.Duration", "a duration", "string", "text",
+	typeWords = strings.NewReplacer("map[string]interface {}", "a map", "[]uint8", "bytes", "uint8", "a byte", "time.Time", "a time", "time.Duration", "a duration", "string", "text",
 		"[]string", "a list", "[]interface {}", "a list", "int64", "a number", "float64", "a number", "int", "a number", "bool", "true or false", "nil", "nothing")
 )
 
@@ -121,6 +123,12 @@ func plainWords(message string) string {
 			types += " and " + typeWords.Replace(m[3])
 		}
 		return fmt.Sprintf("%q does not go with %s", m[1], types)
+	}
+	if m := argument.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("%s() wants %s here, not %s", m[3], typeWords.Replace(m[2]), typeWords.Replace(m[1]))
+	}
+	if m := fieldless.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("this is %s and has no field %q", typeWords.Replace(m[1]), m[2])
 	}
 	return strings.ReplaceAll(message, "interface {}", "anything")
 }

@@ -57,8 +57,8 @@ func inNetwork(ip netip.Addr, network any) (bool, error) {
 			return false, fmt.Errorf("cidr(): %w", err)
 		}
 		return p.Contains(ip), nil
-	case []any:
-		for _, item := range n {
+	case []any, []string:
+		for _, item := range listOf(n) {
 			if inside, err := inNetwork(ip, item); err != nil || inside {
 				return inside, err
 			}

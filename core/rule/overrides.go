@@ -36,11 +36,22 @@ func (l *loader) overrideRule(node diag.Node, o overrideDoc) {
 	}
 	for _, d := range targets {
 		merge(&d.doc, o.Set, false)
+		d.clear(node.Key("set"))
 		merge(&d.doc, add, true)
 		d.replacing(node.Key("set"))
 		d.from(node.Key("append"))
 		if o.And.Value != "" {
 			d.ands = append(d.ands, o.And)
+		}
+	}
+}
+
+// clear takes away the keys that `set` says are null.
+func (d *draft) clear(set diag.Node) {
+	v := reflect.ValueOf(&d.doc).Elem()
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Tag.Get("yaml"); name != "id" && set.Key(name).Kind() == diag.Null {
+			v.Field(i).SetZero()
 		}
 	}
 }

@@ -152,3 +152,33 @@ rules:
 		t.Errorf("fields: %s", diff)
 	}
 }
+
+// TestAnOverrideTakesAKeyAway: null under set is the key's absence.
+func TestAnOverrideTakesAKeyAway(t *testing.T) {
+	set := packed(t, `
+overrides:
+  - {rule: kms-used, set: {message: null, fields: ~, owner: null}}
+`)
+	m := set.NewMatcher().Match(decrypt())
+	if len(m) != 2 || m[1].Message != "Used" || m[1].Fields != nil {
+		t.Errorf("got %+v", m)
+	}
+	for _, k := range set.Rule("kms-used").Effective() {
+		if k.Name == "message" || k.Name == "fields" || k.Name == "owner" {
+			t.Errorf("%s is still there: %v", k.Name, k)
+		}
+	}
+	_, list := Load(files("r.yaml", `
+rules: [{id: a, title: A, severity: low, condition: service == "kms"}]
+overrides: [{rule: a, set: {severity: null, condition: null}}]
+`), Options{})
+	want := `rules/r.yaml:2:9: missing key "condition"
+    rules: [{id: a, title: A, severity: low, condition: service == "kms"}]
+            ^
+rules/r.yaml:2:9: missing key "severity"
+    rules: [{id: a, title: A, severity: low, condition: service == "kms"}]
+            ^`
+	if diff := cmp.Diff(want, list.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -70,11 +70,26 @@ func (p *patcher) replaceWith(n *ast.Node, name string, args ...ast.Node) {
 
 func untyped(n ast.Node) bool {
 	_, isNil := n.(*ast.NilNode)
-	return !isNil && dynamic(n.Type())
+	return !isNil && (dynamic(n.Type()) || maybeMissing(n))
+}
+
+// maybeMissing reports that a value may be nil although its type is known: an
+// element of a list, which may be too short.
+func maybeMissing(n ast.Node) bool {
+	switch x := n.(type) {
+	case *ast.CallNode:
+		id, ok := x.Callee.(*ast.IdentifierNode)
+		return ok && id.Value == "@at"
+	case *ast.BuiltinNode:
+		return slices.Contains([]string{"find", "findLast", "first", "last"}, x.Name)
+	case *ast.ChainNode:
+		return maybeMissing(x.Node)
+	}
+	return false
 }
 
 func (p *patcher) member(n *ast.Node, m *ast.MemberNode) {
-	if m.Method || !untyped(m.Node) {
+	if m.Method || !untyped(m.Node) && !isList(m.Node.Type()) {
 		return
 	}
 	if id, ok := m.Node.(*ast.IdentifierNode); ok && p.c.config.Functions[id.Value] != nil {
@@ -144,6 +159,12 @@ func (p *patcher) compare(n *ast.Node, b *ast.BinaryNode) {
 		*n = negated
 	}
 }
+
+func isList(t reflect.Type) bool {
+	return t != nil && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array)
+}
+
+func untypedOrBool(t reflect.Type) bool { return dynamic(t) || isBool(t) }
 
 func composite(n ast.Node) bool {
 	if _, isNil := n.(*ast.NilNode); isNil || n.Type() == nil {
@@ -223,8 +244,11 @@ func (p *patcher) builtin(n *ast.Node, b *ast.BuiltinNode) {
 			p.operand(&f.Node, b.Name)
 		}
 	}
-	if b.Name == "timezone" {
+	switch {
+	case b.Name == "timezone":
 		p.timezone(b.Arguments[0])
+	case b.Name == "count" && len(b.Arguments) == 1 && composite(b.Arguments[0]) && !untypedOrBool(b.Arguments[0].Type().Elem()):
+		p.fail(b, "E207", "count() counts what meets a condition, as in count(resources, .type == \"…\"): for the length write len()")
 	}
 	if hidden["@"+b.Name] != nil {
 		p.replaceWith(n, "@"+b.Name, b.Arguments...)
@@ -245,16 +269,16 @@ func (p *patcher) call(c *ast.CallNode) {
 	}
 	switch id.Value {
 	case "cidr":
+		p.textsAfterFirst(c, "cidr", "network")
 		for i := range c.Arguments {
 			if i > 0 {
 				p.network(&c.Arguments[i])
 			}
 		}
 	case "glob":
+		p.textsAfterFirst(c, "glob", "pattern")
 		for _, a := range c.Arguments[1:] {
-			if s, ok := a.(*ast.StringNode); ok && len(s.Value) > maxPattern {
-				p.fail(s, "E209", "a glob pattern may have %d bytes at most", maxPattern)
-			}
+			p.pattern(a)
 		}
 	case "hours", "weekday":
 		p.timezone(c.Arguments[1])
@@ -262,6 +286,41 @@ func (p *patcher) call(c *ast.CallNode) {
 			if i, ok := a.(*ast.IntegerNode); ok && (i.Value < 0 || i.Value > 24) {
 				p.fail(i, "E209", "an hour is 0 to 24, not %d", i.Value)
 			}
+		}
+	}
+}
+
+// textsAfterFirst checks what the type of cidr() and glob() leaves open: after
+// the first argument come texts or lists of texts, one at least.
+func (p *patcher) textsAfterFirst(c *ast.CallNode, name, what string) {
+	if len(c.Arguments) < 2 {
+		p.fail(c, "E207", "%s() wants a %s to look for", name, what)
+	}
+	for _, a := range c.Arguments[1:] {
+		t := a.Type()
+		if isList(t) {
+			t = t.Elem()
+		}
+		if _, isNil := a.(*ast.NilNode); isNil || !dynamic(t) && t.Kind() != reflect.String {
+			p.fail(a, "E207", "%s() wants a %s or a list of them here, not %s", name, what, sourceOf(a))
+		}
+	}
+}
+
+// pattern checks the patterns of glob() that are written out.
+func (p *patcher) pattern(n ast.Node) {
+	switch x := n.(type) {
+	case *ast.StringNode:
+		if len(x.Value) > maxPattern {
+			p.fail(x, "E209", "a glob pattern may have %d bytes at most", maxPattern)
+		}
+	case *ast.ArrayNode:
+		for _, item := range x.Nodes {
+			p.pattern(item)
+		}
+	case *ast.ConstantNode:
+		if l := p.lists[x]; l != nil && slices.ContainsFunc(l.values, func(v string) bool { return len(v) > maxPattern }) {
+			p.fail(x, "E209", "a glob pattern may have %d bytes at most, and lists.%s has a longer one", maxPattern, l.name)
 		}
 	}
 }
