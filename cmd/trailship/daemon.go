@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trailship/trailship/core/config"
+	"github.com/trailship/trailship/core/deliver"
+	"github.com/trailship/trailship/core/ingest"
+	"github.com/trailship/trailship/core/rule"
+	"github.com/trailship/trailship/core/store"
+)
+
+// daemon is the running program: one store, the loop that fills it, and the
+// deliverers that empty it.
+type daemon struct {
+	*program
+	log     *slog.Logger
+	workers int
+
+	store    store.Store // nil in a dry run
+	inlet    store.Inlet
+	runDir   string
+	listener net.Listener // of telemetry; nil when it is off
+
+	registry       *prometheus.Registry
+	ingestMetrics  *ingest.Metrics
+	deliverMetrics *deliver.Metrics
+	reloads        *reloadMetrics
+	evaluation     *evaluation
+
+	rules    atomic.Pointer[rule.Set]
+	broken   chan error // the first failure nothing can be done about
+	draining atomic.Bool
+
+	// What runs now. Only the goroutine of serve changes it.
+	live atomic.Pointer[live]
+}
+
+// live is what a configuration made run.
+type live struct {
+	config  *config.Config
+	loop    *loop
+	outputs map[string]*running
+}
+
+// start makes a plan run.
+func (d *daemon) start(p *plan, once bool) error {
+	l := &live{config: p.config, outputs: map[string]*running{}}
+	d.live.Store(l)
+	for _, o := range p.config.Outputs {
+		r, err := d.startOutput(o, p.config)
+		if err != nil {
+			return err
+		}
+		l.outputs[o.Name] = r
+	}
+	l.loop = d.startLoop(p.config, p.routes, once)
+	return nil
+}
+
+// finish waits for --once to have read and delivered everything.
+func (d *daemon) finish(ctx context.Context) error {
+	l := d.live.Load()
+	select {
+	case <-l.loop.done:
+	case <-ctx.Done():
+		return errors.Join(d.drain(), &exitError{code: exitInterrupted})
+	}
+	err := l.loop.err
+	for _, r := range l.outputs {
+		late, cancel := context.WithTimeout(ctx, flushTime)
+		err = errors.Join(err, r.Flush(late))
+		cancel()
+	}
+	d.summarize(l.loop.sum)
+	return errors.Join(err, failures(l.loop.sum), d.drain())
+}
+
+// flushTime is how long --once waits for an output that is down. What is left
+// stays in the store, and goes out with the next run.
+const flushTime = 30 * time.Second
+
+// fail reports a failure that ends the daemon; the first one counts.
+func (d *daemon) fail(err error) {
+	select {
+	case d.broken <- err:
+	default:
+	}
+}
+
+// drain stops reading, then delivering.
+func (d *daemon) drain() error {
+	l := d.live.Load()
+	if l == nil {
+		return nil
+	}
+	var errs []error
+	if l.loop != nil {
+		errs = append(errs, l.loop.end())
+	}
+	ends := make(chan error)
+	for _, r := range l.outputs {
+		go func() { ends <- r.end() }()
+	}
+	for range l.outputs {
+		errs = append(errs, <-ends)
+	}
+	return errors.Join(errs...)
+}
+
+// wake tells the deliverers that alerts were stored.
+func (d *daemon) wake() {
+	for _, r := range d.live.Load().outputs {
+		r.Wake()
+	}
+}
+
+// gate blocks while an output whose backlog must not overflow has no room.
+func (d *daemon) gate(ctx context.Context, outputs []string) error {
+	for _, name := range outputs {
+		said := false
+		for {
+			r := d.live.Load().outputs[name]
+			if r == nil || !d.full(r) {
+				break
+			}
+			if !said {
+				d.log.Warn("the backlog is full; reading pauses until the output takes alerts again", "output", name)
+				said = true
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(gatePause):
+			}
+		}
+	}
+	return nil
+}
+
+// gatePause is how often a full backlog is looked at.
+const gatePause = 100 * time.Millisecond
+
+func (d *daemon) full(r *running) bool {
+	b, err := d.store.Backlog(r.Name)
+	bound := r.config.Backlog
+	return err == nil && (b.Alerts >= bound.MaxAlerts || b.Bytes >= int64(bound.MaxBytes))
+}
+
+// reopen makes outputs that write files reopen them.
+func (d *daemon) reopen(ctx context.Context) {
+	for _, r := range d.live.Load().outputs {
+		if err := r.Reopen(ctx); err != nil {
+			d.log.Error("reopening failed", "error", err)
+		}
+	}
+}
+
+// status is what /readyz shows.
+func (d *daemon) status() status {
+	l := d.live.Load()
+	s := status{Draining: d.draining.Load(), Rules: len(d.rules.Load().Rules), Reload: d.reloads.last()}
+	if s.Draining {
+		s.Why = append(s.Why, "draining")
+	}
+	for _, name := range l.loop.Unlisted() {
+		s.Why = append(s.Why, "source "+name+" was not listed in full yet")
+	}
+	for _, o := range l.config.Outputs {
+		r := l.outputs[o.Name]
+		b, err := d.store.Backlog(o.Name)
+		if err != nil {
+			s.Why = append(s.Why, "store: "+err.Error())
+		}
+		st := r.Status()
+		s.Outputs = append(s.Outputs, outputStatus{Name: o.Name, Queued: b.Alerts, Bytes: b.Bytes, Up: st.Up, Error: st.Error})
+	}
+	s.Ready = len(s.Why) == 0
+	return s
+}
