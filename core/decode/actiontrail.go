@@ -234,8 +234,10 @@ func fillActionTrailResources(ev *event.Event, d *document) {
 		addListed(ev, d.str(fResourceType), d.str(fResourceName))
 	}
 	if len(ev.Resources) == 0 && ev.Service == "kms" {
-		key := d.intern(member(ev.RequestRaw, "keyId"))
-		addResource(ev, event.Resource{UID: key, Name: key, Type: "ACS::KMS::Key", Asked: true})
+		for _, name := range askedKeys {
+			key := d.intern(member(ev.RequestRaw, name))
+			addResource(ev, event.Resource{UID: key, Name: key, Type: "ACS::KMS::Key", Asked: true})
+		}
 	}
 	setResources(ev)
 }

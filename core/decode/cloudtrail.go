@@ -126,6 +126,10 @@ func fillCloudTrailActor(ev *event.Event, d *document, id *identity) {
 		p.Role = issuer
 	case u.Type == "Role":
 		p.Role = lastSegment(arn, "/")
+	case u.Type == "AssumedRole": // without its issuer: …:assumed-role/ROLE/SESSION
+		if _, names, ok := strings.Cut(arn, ":assumed-role/"); ok {
+			p.Role, _, _ = strings.Cut(names, "/")
+		}
 	}
 }
 
@@ -191,8 +195,11 @@ func fillCloudTrailResources(ev *event.Event, d *document) {
 	setResources(ev)
 }
 
+// askedKeys are the request parameters that name a key.
+var askedKeys = []string{"keyId", "sourceKeyId", "destinationKeyId", "targetKeyId"}
+
 // addKey adds the KMS key the response names, or, when the record names no
-// resource at all, the one the request asked for.
+// resource at all, those the request asked for: a refused ReEncrypt has two.
 func addKey(ev *event.Event, d *document, kind string) {
 	if key := d.intern(member(ev.ResponseRaw, "keyId")); key != "" {
 		for _, r := range ev.Resources {
@@ -203,8 +210,10 @@ func addKey(ev *event.Event, d *document, kind string) {
 		addResource(ev, event.Resource{UID: key, Type: kind})
 	}
 	if len(ev.Resources) == 0 {
-		key := d.intern(member(ev.RequestRaw, "keyId"))
-		addResource(ev, event.Resource{UID: key, Type: kind, Asked: true})
+		for _, name := range askedKeys {
+			key := d.intern(member(ev.RequestRaw, name))
+			addResource(ev, event.Resource{UID: key, Type: kind, Asked: true})
+		}
 	}
 }
 
