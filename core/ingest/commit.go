@@ -30,9 +30,12 @@ func (in *Ingest) commit(ctx context.Context, stop func()) error {
 		if failed != nil {
 			stop()
 			in.release(batch)
-			continue
+		} else {
+			in.account(ctx, batch)
 		}
-		in.account(ctx, batch)
+		for _, p := range batch {
+			in.room.Release(p.weight())
+		}
 	}
 	if failed != nil && ctx.Err() != nil && errors.Is(failed, context.Canceled) {
 		return nil
@@ -70,8 +73,11 @@ func (in *Ingest) write(ctx context.Context, batch []*piece) error {
 		// A transaction that was begun is finished, whatever ctx says.
 		err := in.Store.Commit(context.WithoutCancel(ctx), func(tx store.Tx) error { return in.put(tx, batch) })
 		in.Metrics.commits.Observe(time.Since(start).Seconds())
-		if err == nil || !errors.Is(err, store.ErrFull) || in.Once || ctx.Err() != nil {
+		if err == nil || !errors.Is(err, store.ErrFull) || in.Once {
 			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err() // nobody waits for room any more; what was read is read again
 		}
 		in.Log.Error("store is full; reading pauses until there is room", "error", err, "retry_in", backoff(try))
 		wait(ctx, backoff(try))
@@ -189,7 +195,7 @@ func (in *Ingest) leave(ctx context.Context, p *piece) {
 	}
 	in.total.objects.Add(1)
 	in.Metrics.objects.WithLabelValues(s.Name).Inc()
-	if !p.entry.Done || p.buried > 0 {
+	if !p.entry.Done || p.entry.Buried {
 		return // a growing file; or one whose dead letters point into it
 	}
 	if f, ok := s.Source.(source.Finisher); ok {

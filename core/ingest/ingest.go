@@ -12,12 +12,14 @@ package ingest
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/trailship/trailship/core/decode"
 	"github.com/trailship/trailship/core/rule"
@@ -57,6 +59,7 @@ type Ingest struct {
 
 	objects  chan job
 	pieces   chan *piece
+	room     *semaphore.Weighted // in pieces and what the committer holds
 	inflight inflight
 	listed   []atomic.Bool
 	total    counters
@@ -127,6 +130,7 @@ func (in *Ingest) prepare() {
 	}
 	in.objects = make(chan job)
 	in.pieces = make(chan *piece, 256)
+	in.room = semaphore.NewWeighted(waitingBytes)
 	in.listed = make([]atomic.Bool, len(in.Sources))
 }
 
@@ -155,21 +159,24 @@ func (in *Ingest) Unlisted() []string {
 	return names
 }
 
-// scan lists one source again and again (once more after nothing was new,
-// with Once) and hands its objects to the readers.
+// scan lists one source again and again (with Once: until it has handed out
+// what was there) and hands its objects to the readers.
 func (in *Ingest) scan(ctx context.Context, i int) {
 	s := in.Sources[i]
 	ledger := in.Store.Ledger(s.Name)
+	if c, ok := s.Source.(io.Closer); ok {
+		defer c.Close()
+	}
 	failures := 0
 	for ctx.Err() == nil {
-		handed := 0
+		more := false
 		err := s.Scan(ctx, ledger, func(o source.Object) error {
 			if !in.inflight.enter(key{i, o.Key}, in.Now()) {
 				return nil
 			}
 			select {
 			case in.objects <- job{source: i, object: o}:
-				handed++
+				more = more || o.More
 				return nil
 			case <-ctx.Done():
 				in.inflight.leave(key{i, o.Key})
@@ -188,12 +195,13 @@ func (in *Ingest) scan(ctx context.Context, i int) {
 			in.listed[i].Store(true)
 		}
 		if in.Once {
-			// A growing file is handed out run by run: list until nothing is new.
+			// A long file is handed out run by run. What comes meanwhile is for
+			// the next Run: a busy writer must not keep this one for ever.
 			in.inflight.settle(ctx, i)
 			if err != nil {
 				in.total.failed.Add(1)
 			}
-			if err != nil || handed == 0 {
+			if err != nil || !more {
 				return
 			}
 			continue

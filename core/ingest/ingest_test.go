@@ -15,8 +15,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -265,6 +267,112 @@ func TestOldEventsAreMarkedAsBackfillAndGoOnlyWhereBackfillIsWanted(t *testing.T
 	}
 }
 
+func TestOnceEndsThoughMoreKeepsComing(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("a.json", records("e1"))
+	w.src.scanning = func(n int) { w.src.objects[fmt.Sprintf("late-%d.json", n)] = records(fmt.Sprint("late", n)) }
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	got, err := w.ingest(true).Run(ctx)
+	if want := (ingest.Summary{Objects: 2, Records: 2, Alerts: 2}); err != nil || got != want {
+		t.Errorf("Run did %+v (%v), want %+v", got, err, want)
+	}
+	if ctx.Err() != nil {
+		t.Error("Run did not end by itself")
+	}
+}
+
+func TestOnceReadsAnObjectThatIsHandedOutInPartsToItsEnd(t *testing.T) {
+	w := newWorld(t, catchAll)
+	for n := range 5 {
+		w.src.put(fmt.Sprintf("part-%d.json", n), records(fmt.Sprint("e", n)))
+	}
+	w.src.parts = true
+	if got, want := w.run(), (ingest.Summary{Objects: 5, Records: 5, Alerts: 5}); got != want {
+		t.Errorf("summary %+v, want %+v", got, want)
+	}
+}
+
+func TestAFullStoreDoesNotHoldUpTheEnd(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("a.json", records("e1"))
+	ctx, cancel := context.WithCancel(t.Context())
+	w.inlet = refusing{w.store, func() error { cancel(); return store.ErrFull }}
+	if _, err := w.ingest(false).Run(ctx); err != nil {
+		t.Errorf("Run returned %v, want nil: it was told to end, and what was read is read again", err)
+	}
+}
+
+func TestReadersWaitWhenTheCommitterDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, catchAll)
+		w.outputs = []ingest.Output{{Name: "out", Raw: true}}
+		const objects, size = 100, 1 << 20
+		for n := range objects {
+			w.src.put(fmt.Sprintf("%03d.json", n), records(fmt.Sprint(n, strings.Repeat("x", size))))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		in := w.ingest(false)
+		in.Gate = func(ctx context.Context, _ []string) error { <-ctx.Done(); return ctx.Err() }
+		done := make(chan error)
+		go func() { _, err := in.Run(ctx); done <- err }()
+		synctest.Wait()
+		if opened := w.src.opened.Load(); opened > objects/2 {
+			t.Errorf("%d objects of more than a mebibyte were read while nothing could be committed", opened)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSkippingWhatWasCommittedEndsWithTheContext(t *testing.T) {
+	w := newWorld(t, catchAll)
+	var ids []string
+	for n := range 2000 {
+		ids = append(ids, fmt.Sprint("e", n))
+	}
+	data := records(ids...)
+	w.src.put("a.json", data)
+	entry := source.Entry{Version: fmt.Sprint(len(data)), Records: 1900}
+	if err := w.store.Commit(t.Context(), func(tx store.Tx) error { return tx.PutEntry("mem", "a.json", entry) }); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	read := &counting{r: bytes.NewReader(data), each: cancel}
+	w.src.open = func(string) io.Reader { return read }
+	if _, err := w.ingest(false).Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if read.n == len(data) {
+		t.Error("the whole object was read after the end was asked for")
+	}
+	if got, _, err := w.store.Ledger("mem").Entry("a.json"); err != nil || got.Records != entry.Records {
+		t.Errorf("the entry is %+v (%v), want the position it had", got, err)
+	}
+}
+
+func TestASourceIsClosedAtTheEnd(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.run()
+	if !w.src.closed {
+		t.Error("the source was not closed")
+	}
+}
+
+func TestDamageIsRememberedWithThePosition(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.put("good.json", records("e1"))
+	w.src.put("line.json", append(lines("e2"), "{broken}\n"...))
+	w.run()
+	for name, want := range map[string]bool{"good.json": false, "line.json": true} {
+		if e, _, err := w.store.Ledger("mem").Entry(name); err != nil || e.Buried != want || !e.Done {
+			t.Errorf("entry of %s is %+v (%v), want Buried %v", name, e, err, want)
+		}
+	}
+}
+
 // world is a loop with everything around it: a source in memory, a real
 // store, one output called out.
 type world struct {
@@ -392,6 +500,31 @@ type memory struct {
 	each    func()
 
 	finished []string
+
+	scanning func(n int) // before each listing
+	parts    bool        // one object a scan, with More on all but the last
+	open     func(name string) io.Reader
+	opened   atomic.Int64
+	closed   bool
+}
+
+func (m *memory) Close() error {
+	m.closed = true
+	return nil
+}
+
+// counting counts what is read, a small piece at a time.
+type counting struct {
+	r    io.Reader
+	each func()
+	n    int
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	c.each()
+	n, err := c.r.Read(p[:min(len(p), 4096)])
+	c.n += n
+	return n, err
 }
 
 type cutOff struct {
@@ -416,6 +549,15 @@ func (m *memory) Scan(ctx context.Context, ledger source.Ledger, yield func(sour
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.scanned++
+	if m.scanning != nil {
+		m.scanning(m.scanned)
+	}
+	todo := 0
+	for name, data := range m.objects {
+		if e, _, err := ledger.Entry(name); err != nil || !e.Done || e.Version != fmt.Sprint(len(data)) {
+			todo++
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(m.objects)) {
 		data := m.objects[name]
 		version := fmt.Sprint(len(data))
@@ -433,7 +575,12 @@ func (m *memory) Scan(ctx context.Context, ledger source.Ledger, yield func(sour
 		o := source.Object{
 			Key: name, Name: name, Size: int64(len(data)), Entry: e, Growing: m.growing,
 			Done: source.Entry{Version: version, Done: true},
+			More: m.parts && todo > 1,
 			Open: func(context.Context) (io.ReadCloser, error) {
+				m.opened.Add(1)
+				if m.open != nil {
+					return io.NopCloser(m.open(name)), nil
+				}
 				if fail != nil {
 					return nil, fail
 				}
@@ -443,7 +590,7 @@ func (m *memory) Scan(ctx context.Context, ledger source.Ledger, yield func(sour
 				return io.NopCloser(bytes.NewReader(data)), nil
 			},
 		}
-		if err := yield(o); err != nil {
+		if err := yield(o); err != nil || m.parts {
 			return err
 		}
 	}
@@ -480,6 +627,14 @@ func (f *fullStore) Commit(ctx context.Context, fn func(store.Tx) error) error {
 	}
 	return f.Store.Commit(ctx, fn)
 }
+
+// refusing answers each commit with an error of its own making.
+type refusing struct {
+	*bolt.Store
+	answer func() error
+}
+
+func (r refusing) Commit(context.Context, func(store.Tx) error) error { return r.answer() }
 
 type brokenStore struct {
 	*bolt.Store

@@ -19,7 +19,9 @@ import (
 const (
 	// A piece goes to the committer when its alerts reach this many bytes.
 	pieceBytes = 1 << 20
-	// So often a reader looks whether the rules changed or it has to stop.
+	// So many bytes of alerts may wait for the committer; then readers wait.
+	waitingBytes = 16 << 20
+	// So often a reader looks whether the rules changed.
 	recordsPerLook = 512
 	// So many records of one object are buried one by one; of an object with
 	// more damage than that the rest is only counted.
@@ -76,6 +78,10 @@ func (r *reader) read(ctx context.Context, j job) {
 	r.look()
 
 	for n := int64(0); ; n++ {
+		if n > 0 && ctx.Err() != nil {
+			r.send(p.end(p.entry, nil))
+			return
+		}
 		rec, err := r.decoder.Next()
 		var rejected *decode.Reject
 		if err != nil && !errors.As(err, &rejected) {
@@ -95,10 +101,6 @@ func (r *reader) read(ctx context.Context, j job) {
 
 		if n%recordsPerLook == recordsPerLook-1 {
 			r.look()
-			if ctx.Err() != nil {
-				r.send(p.end(p.entry, nil))
-				return
-			}
 		}
 		if p.bytes >= pieceBytes {
 			r.send(p)
@@ -185,6 +187,7 @@ func (r *reader) reject(p *piece, why *decode.Reject) {
 	}
 	p.dead = append(p.dead, d)
 	p.buried++
+	p.entry.Buried = true
 }
 
 // lost tells a trail record that could not be evaluated from something that
@@ -196,6 +199,7 @@ func lost(reason string) bool { return reason == "json" || reason == "time" || r
 func (r *reader) finish(p *piece, err error) *piece {
 	whole := p.object.Done
 	whole.Done = whole.Done || whole.Offset == 0
+	whole.Buried = p.entry.Buried
 	var damage *decode.Damage
 	switch {
 	case errors.Is(err, io.EOF):
@@ -206,7 +210,7 @@ func (r *reader) finish(p *piece, err error) *piece {
 		return p.end(p.entry, errGrowing)
 	}
 	p.rejected[damage.Reason]++
-	p.buried++
+	whole.Buried = true
 	p.dead = append(p.dead, r.deadLetter(p, -1, damage.Offset, damage.Reason,
 		fmt.Sprintf("%s; %d records before it were evaluated", damage.Detail, p.entry.Records)))
 	return p.end(whole, nil)
@@ -224,8 +228,15 @@ func (r *reader) deadLetter(p *piece, record, offset int64, reason, detail strin
 	}
 }
 
-// send hands a piece to the committer, which outlives the readers.
-func (r *reader) send(p *piece) { r.pieces <- p }
+// send hands a piece to the committer, which outlives the readers, as soon as
+// there is room for it.
+func (r *reader) send(p *piece) {
+	_ = r.room.Acquire(context.Background(), p.weight())
+	r.pieces <- p
+}
+
+// weight is what the piece takes of waitingBytes.
+func (p *piece) weight() int64 { return int64(min(p.bytes, waitingBytes)) }
 
 func newPiece(j job, from source.Entry) *piece {
 	from.Version = j.object.Done.Version

@@ -53,6 +53,9 @@ type Object struct {
 	// file under upload. Ingest then commits what it has and tries again
 	// later instead of burying the object.
 	Growing bool
+	// More says that what was there at this Scan goes on behind Done: the next
+	// Scan hands that out.
+	More bool
 	// Open opens the bytes that begin at Entry.Offset and end at Done.Offset
 	// (at the end, when that is 0). A reader that was opened is closed by the
 	// caller. An error of Open or of the reader that is fs.ErrNotExist says
@@ -68,5 +71,6 @@ type Entry struct {
 	Offset  int64     `json:"o,omitempty"` // bytes consumed of a growing file
 	Records int64     `json:"r,omitempty"` // records consumed after Offset of an object read in part
 	Done    bool      `json:"d,omitempty"` // nothing of this version is left to read
+	Buried  bool      `json:"b,omitempty"` // dead letters point into this version: it is not to be put away
 	Seen    time.Time `json:"t,omitzero"`  // when the entry was last written
 }

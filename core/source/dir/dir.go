@@ -57,6 +57,7 @@ type Source struct {
 	more     bool          // the last scan left something it could have handed out
 	took     time.Duration // the last scan
 	refusals int           // of the last scan: symlinks that lead outside
+	stuck    int           // of the last scan: finished files that cannot be put away
 }
 
 // OnDone is what becomes of a complete file that was read to its end. The zero
@@ -122,6 +123,7 @@ func (w *walk) completeFile(at place, info fs.FileInfo) (o source.Object, ok boo
 	}
 	changed := known && e.Version != version
 	if known && !changed && e.Done {
+		w.finishLate(at, e)
 		return o, false, nil
 	}
 	if changed {

@@ -38,9 +38,27 @@ func (s *Source) Finish(ctx context.Context, o source.Object) (err error) {
 		return err
 	}
 	if s.OnDone.Delete {
-		return root.Remove(o.Key)
+		err = root.Remove(o.Key)
+	} else {
+		err = move(root, o.Key, path.Join(filepath.ToSlash(s.OnDone.Move), o.Key))
 	}
-	return move(root, o.Key, path.Join(filepath.ToSlash(s.OnDone.Move), o.Key))
+	if _, gone := root.Lstat(o.Key); errors.Is(gone, fs.ErrNotExist) {
+		return nil // a Scan and ingest may both be at it
+	}
+	return err
+}
+
+// finishLate puts away a file that was read to its end and is still there: the
+// program ended before Finish, it failed, or OnDone was not set then.
+func (w *walk) finishLate(at place, e source.Entry) {
+	if e.Buried {
+		return
+	}
+	err := w.Finish(w.ctx, source.Object{Key: at.real, Name: w.name(at.shown), Done: e})
+	if err != nil {
+		w.stuck++
+		w.stuckWhy = err
+	}
 }
 
 // move renames a file, to a numbered name when the name is taken.

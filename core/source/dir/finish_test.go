@@ -95,3 +95,19 @@ func TestMoveLeadsOutside(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatWasReadBeforeACrashIsPutAwayByTheNextScan(t *testing.T) {
+	tree := newTree(t)
+	tree.OnDone.Delete = true
+	tree.write("buried.json", "{}")
+	tree.write("done.json", "{}")
+	tree.write("new.json", "{}")
+	for _, o := range tree.scan() {
+		o.Done.Buried = o.Key == "buried.json"
+		if o.Key != "new.json" {
+			tree.ledger.Put(o.Key, o.Done) // and the program is killed before Finish
+		}
+	}
+	tree.want("listed", tree.names(), "new.json")
+	tree.want("files", tree.files(), "buried.json", "new.json")
+}

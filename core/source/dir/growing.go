@@ -64,15 +64,17 @@ func (w *walk) growingFile(at place, info fs.FileInfo) (o source.Object, ok bool
 	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) {
 		return o, false, nil // rotated meanwhile
 	}
-	begin, end, err := w.run(f, e)
+	begin, end, more, err := w.run(f, e)
 	if err != nil || end <= begin.Offset {
 		return o, false, ignoreShrunk(err)
 	}
+	w.more = w.more || more
 	print, err := takeFingerprint(f, end)
 	if err != nil {
 		return o, false, ignoreShrunk(err)
 	}
 	o.Size = end - begin.Offset
+	o.More = more
 	o.Entry = begin
 	o.Done = source.Entry{Version: print.String(), Offset: end}
 	o.Open = func(context.Context) (io.ReadCloser, error) { return w.openRun(at, print, begin.Offset) }
@@ -89,11 +91,11 @@ func ignoreShrunk(err error) error {
 }
 
 // run finds the next whole lines of f: where they begin, which is where e ends
-// if f still is what e is about, and where they end.
-func (w *walk) run(f *os.File, e source.Entry) (begin source.Entry, end int64, err error) {
+// if f still is what e is about, where they end, and whether there are more.
+func (w *walk) run(f *os.File, e source.Entry) (begin source.Entry, end int64, more bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return begin, 0, err
+		return begin, 0, false, err
 	}
 	size := info.Size()
 	if print, ok := parseFingerprint(e.Version); ok && print.fits(f, size) {
@@ -102,7 +104,7 @@ func (w *walk) run(f *os.File, e source.Entry) (begin source.Entry, end int64, e
 		begin.Offset, err = skipHole(f, size)
 	}
 	if err != nil {
-		return begin, 0, err
+		return begin, 0, false, err
 	}
 	limit := min(size, begin.Offset+maxRun)
 	end, err = lastLine(f, begin.Offset, limit)
@@ -110,17 +112,16 @@ func (w *walk) run(f *os.File, e source.Entry) (begin source.Entry, end int64, e
 		end, err = firstLine(f, limit, size, begin.Offset)
 	}
 	if err != nil {
-		return begin, 0, err
+		return begin, 0, false, err
 	}
 	if end > begin.Offset && limit < size {
-		w.more = true
-		return begin, end, nil
+		return begin, end, true, nil
 	}
 	whole, err := w.tail(f, end, info)
 	if whole {
 		end = size
 	}
-	return begin, end, err
+	return begin, end, false, err
 }
 
 // tail says whether what follows the last newline is to be read too: it is a

@@ -201,6 +201,20 @@ func TestLongFileIsReadInRuns(t *testing.T) {
 	}
 }
 
+func TestARunSaysWhetherTheFileGoesOn(t *testing.T) {
+	tree := newTree(t)
+	line := `{"pad":"` + strings.Repeat("x", 1<<20) + `"}` + "\n"
+	tree.append("app.ndjson", strings.Repeat(line, 20))
+	var more []bool
+	for list := tree.scan(); len(list) > 0; list = tree.scan() {
+		more = append(more, list[0].More)
+		tree.ledger.Put(list[0].Key, list[0].Done)
+	}
+	if diff := cmp.Diff([]bool{true, false}, more); diff != "" {
+		t.Errorf("More (-want +got):\n%s", diff)
+	}
+}
+
 func TestGrowingFileOfTwoNamesIsListedOnce(t *testing.T) {
 	tree := newTree(t)
 	tree.append("a.ndjson", lines(1, 2))

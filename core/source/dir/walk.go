@@ -33,6 +33,8 @@ type walk struct {
 	more      bool
 	refused   int
 	refusedAt string
+	stuck     int
+	stuckWhy  error
 }
 
 // fileID is a file whatever its names.

@@ -54,12 +54,19 @@ func parseAlert(b []byte) (store.Alert, error) {
 	return a, d.err
 }
 
-const entryDone = 1
+// The flags of an entry.
+const (
+	entryDone   = 1
+	entryBuried = 2
+)
 
 func appendEntry(b []byte, e source.Entry) []byte {
 	flags := uint64(0)
 	if e.Done {
 		flags |= entryDone
+	}
+	if e.Buried {
+		flags |= entryBuried
 	}
 	b = binary.AppendUvarint(b, flags)
 	b = binary.AppendVarint(b, e.Offset)
@@ -70,8 +77,10 @@ func appendEntry(b []byte, e source.Entry) []byte {
 
 func parseEntry(b []byte) (source.Entry, error) {
 	d := decoder{b: b}
+	flags := d.uvarint()
 	e := source.Entry{
-		Done:    d.uvarint()&entryDone != 0,
+		Done:    flags&entryDone != 0,
+		Buried:  flags&entryBuried != 0,
 		Offset:  d.varint(),
 		Records: d.varint(),
 		Seen:    d.time(),
