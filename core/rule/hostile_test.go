@@ -65,6 +65,7 @@ func TestHostileRulesEnd(t *testing.T) {
 		nested + "max(l40) == 1":                                         errTooMany.Error(),
 		nested + "let k = [l40]; k == [l40]":                             errTooMany.Error(),
 		`let r = 1..1000; any(r, any(r, any(r, # == len(action) * -1)))`: "memory budget exceeded",
+		`let r = 1..1000; any(r, any(r, # == len(action) * -1))`:         "memory budget exceeded",
 		`let r = map(1..1000, #); len(concat(r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r)) > 1`: "memory budget exceeded",
 	} {
 		_, err := evaluate(t, expr, decrypt())

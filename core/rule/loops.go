@@ -2,11 +2,12 @@ package rule
 
 import "github.com/expr-lang/expr/ast"
 
-// boundLoops finds loops inside loops inside loops. Every round of their
-// innermost body then costs memory budget, so that they end: expr itself
-// counts no steps.
+// boundLoops finds loops inside loops. Every round of an innermost body then
+// costs memory budget, so that they end: expr itself counts no steps. Three
+// inside each other are worth a warning.
 func (p *patcher) boundLoops(root *ast.Node) {
 	height := map[*ast.BuiltinNode]int{}
+	bounded := map[*ast.BuiltinNode]bool{}
 	ast.Walk(root, visit(func(n *ast.Node) {
 		b, ok := (*n).(*ast.BuiltinNode)
 		if !ok || loopBody(b) == nil {
@@ -16,12 +17,12 @@ func (p *patcher) boundLoops(root *ast.Node) {
 		for _, i := range inner {
 			height[b] = max(height[b], height[i]+1)
 		}
-		if height[b] != 2 {
-			return
+		if height[b] == 2 {
+			p.lint(b, "W202", "three loops inside each other are slow on a large event, and given up after %d rounds", memoryBudget)
 		}
-		p.lint(b, "W202", "three loops inside each other are slow on a large event, and given up after %d rounds", memoryBudget)
 		for _, i := range inner {
-			if height[i] == 0 {
+			if height[i] == 0 && !bounded[i] {
+				bounded[i] = true
 				costly(loopBody(i))
 			}
 		}
