@@ -12,6 +12,7 @@ import (
 	"github.com/trailship/trailship/core/decode"
 	"github.com/trailship/trailship/core/diag"
 	"github.com/trailship/trailship/core/event"
+	"github.com/trailship/trailship/core/event/ocsftest"
 	"github.com/trailship/trailship/core/rule"
 )
 
@@ -104,7 +105,44 @@ func TestTheReadmeListsEveryRule(t *testing.T) {
 	}
 }
 
+// TestEveryAlertIsOCSF writes the alerts that the tests of every rule raise.
+func TestEveryAlertIsOCSF(t *testing.T) {
+	schema := ocsftest.Load(t)
+	for _, name := range Packs() {
+		var events []*event.Event
+		set, ok := loadWith(t, name, func(raw []byte) (*event.Event, error) {
+			ev, err := normalize(raw)
+			events = append(events, ev)
+			return ev, err
+		})
+		if !ok {
+			continue
+		}
+		set.Test()
+		raised := map[string]bool{}
+		for _, ev := range events {
+			for _, match := range set.NewMatcher().Match(ev) {
+				raised[match.Rule.ID] = true
+				finding := match.Finding()
+				finding.Source, finding.Object, finding.Created = "s", "o", ev.Time
+				alert := event.Include(finding.Append(nil, ev), ev.AppendOCSF(nil), ev.RawJSON)
+				for _, problem := range schema.Check(alert).Errors {
+					t.Errorf("%s on %s: %s", match.Rule.ID, ev.ID, problem)
+				}
+			}
+		}
+		if len(raised) != len(set.Rules) {
+			t.Errorf("pack %s: %d of %d rules raised an alert", name, len(raised), len(set.Rules))
+		}
+	}
+}
+
 func load(t *testing.T, name string) (*rule.Set, bool) {
+	t.Helper()
+	return loadWith(t, name, normalize)
+}
+
+func loadWith(t *testing.T, name string, normalize func([]byte) (*event.Event, error)) (*rule.Set, bool) {
 	t.Helper()
 	files, ok := Pack(name)
 	if !ok {

@@ -157,9 +157,20 @@ func fillCloudTrailOutcome(ev *event.Event, d *document) {
 	ev.StatusCode, ev.StatusDetail = d.word(fErrorCode), d.str(fErrorMessage)
 	ok := ev.StatusCode == ""
 	if ev.API.Operation == "ConsoleLogin" && ok {
-		ok = ev.StatusDetail == "" && string(inner(member(ev.ResponseRaw, "ConsoleLogin"))) != "Failure"
+		ok = ev.StatusDetail == ""
 	}
-	setOutcome(ev, ok)
+	setOutcome(ev, ok && !(awsSignIn[ev.API.Operation] != 0 && signInFailed(ev, d)))
+}
+
+// signInFailed reads the result of a sign-in, or of a step of one, which stands
+// under the event's own name and is a failure without an error code.
+func signInFailed(ev *event.Event, d *document) bool {
+	for _, result := range [][]byte{ev.ResponseRaw, d.value(fServiceDetails)} {
+		if string(inner(member(result, ev.API.Operation))) == "Failure" {
+			return true
+		}
+	}
+	return false
 }
 
 func fillCloudTrailResources(ev *event.Event, d *document) {

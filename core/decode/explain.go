@@ -32,7 +32,7 @@ var origins = []struct {
 	{"action", "api.operation", "eventName insightDetails.eventName eventType", "eventName insightDetails.eventName eventType"},
 	{"kind", "", "eventCategory eventType managementEvent", "eventCategory eventType serviceName"},
 	{"access", "", "readOnly", "eventRW"},
-	{"outcome", "status", "errorCode responseElements.ConsoleLogin errorMessage", "errorCode errorMessage"},
+	{"outcome", "status", "errorCode responseElements.ConsoleLogin responseElements.CheckMfa serviceEventDetails errorMessage", "errorCode errorMessage"},
 	{"error.code", "status_code", "errorCode", "errorCode"},
 	{"error.message", "status_detail", "errorMessage", "errorMessage"},
 	{"account", "cloud.account.uid", "recipientAccountId userIdentity.accountId", "userIdentity.accountId recipientAccountId"},
