@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"core/config":            {"core/diag"},
 	"core/source/dir":        {"core/source"},
 	"core/source/sourcetest": {"core/source"},
+	"core/source/s3/s3test":  {},
 	"core/store/bolt":        {"core/source", "core/store"},
 	"core/store/storetest":   {"core/source", "core/store"},
 	"core/event/ocsftest":    {},
