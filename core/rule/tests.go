@@ -182,6 +182,9 @@ func setPath(v any, path []string, value any) (any, bool) {
 	}
 	switch x := v.(type) {
 	case nil:
+		if value == nil {
+			return nil, true // there is nothing to remove
+		}
 		return setPath(map[string]any{}, path, value)
 	case map[string]any:
 		m := maps.Clone(x)
@@ -230,7 +233,7 @@ func copies(t test, doc testDoc) []map[string]any {
 			}
 		}
 		if doc.Repeat > 0 || !given {
-			r["eventTime"] = start.Add(time.Duration(i) * doc.Every).UTC().Format(time.RFC3339)
+			r["eventTime"] = start.Add(time.Duration(i) * doc.Every).UTC().Format(time.RFC3339Nano)
 		}
 		out[i] = r
 	}
@@ -266,6 +269,9 @@ func (b *builder) expectation(doc testDoc) expectation {
 		e.message, e.severity, e.fields = m.Message, m.Severity, m.Fields
 		if m.Alerts != nil {
 			e.alerts = *m.Alerts
+			if e.alerts < 0 {
+				b.report(n.Key("alerts").Errorf("E234", "alerts is 0 or more, got %d", e.alerts))
+			}
 		}
 	case n.Value() == "none":
 		e.alerts = 0

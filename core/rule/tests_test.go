@@ -3,6 +3,7 @@ package rule
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,28 @@ rules:
 	want := []string{"a/fires: ok", "a/another: ok", "a/deleted: ok", "a/once in the hour: ok", "a/twice: ok", "a/several: ok", "a/from a file: ok", "a/list in a file: ok"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
+func TestCopiesKeepPartsOfASecond(t *testing.T) {
+	one := test{name: "t", records: []map[string]any{{"eventTime": "2026-01-01T00:00:00.25Z", "serviceName": "Kms"}}}
+	got := copies(one, testDoc{Repeat: 2, Every: 500 * time.Millisecond})
+	want := []map[string]any{
+		{"eventTime": "2026-01-01T00:00:00.25Z", "eventId": "t-1", "serviceName": "Kms"},
+		{"eventTime": "2026-01-01T00:00:00.75Z", "eventId": "t-2", "serviceName": "Kms"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRemovingWhatIsNotThereChangesNothing(t *testing.T) {
+	record := map[string]any{"a": map[string]any{"b": int64(1)}}
+	for _, path := range []string{"x", "x.y.z", "a.c", "a.c.d"} {
+		got, ok := setPath(record, strings.Split(path, "."), nil)
+		if diff := cmp.Diff(any(record), got); !ok || diff != "" {
+			t.Errorf("%s: %v\n%s", path, ok, diff)
+		}
 	}
 }
 
