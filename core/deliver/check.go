@@ -23,6 +23,8 @@ func Check(ctx context.Context, o Output, log *slog.Logger) error {
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	c.close(ctx)
+	late, cancel := context.WithTimeout(ctx, o.Drain)
+	defer cancel()
+	c.close(late)
 	return err
 }

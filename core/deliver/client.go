@@ -51,6 +51,7 @@ type client struct {
 // start runs an output's program up to its description. Nothing is left
 // running when it fails or ctx ends before.
 func start(ctx context.Context, o Output, log *slog.Logger) (*client, error) {
+	o = o.withDefaults()
 	if err := o.trust(); err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func newProcess(o Output, stateDir string, log *slog.Logger) *process {
 		cmd.ExtraFiles = []*os.File{o.Stdout}
 		cmd.Env = append(cmd.Env, sdk.StdoutEnv+"=3")
 	}
-	return &process{cmd: cmd, log: log, exited: make(chan struct{})}
+	return &process{cmd: cmd, log: log, redact: o.Redact, exited: make(chan struct{})}
 }
 
 // config is what go-plugin needs to know.
@@ -122,8 +123,8 @@ func (c *client) config(o Output, log *slog.Logger) *plugin.ClientConfig {
 		StartTimeout:     startTimeout,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: c.tempDir},
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard}),
-		SyncStdout:       &logWriter{log: log, text: "the plugin printed"},
-		SyncStderr:       &logWriter{log: log, text: "the plugin printed"},
+		SyncStdout:       &logWriter{log: log, redact: o.Redact, text: "the plugin printed"},
+		SyncStderr:       &logWriter{log: log, redact: o.Redact, text: "the plugin printed"},
 		GRPCDialOptions:  []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer))},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
 			// go-plugin's variables come last: they win over the user's.
@@ -189,6 +190,8 @@ func (c *client) startError(ctx context.Context, err error) error {
 // configure hands over the user's configuration. sdk.Invalids is what is wrong
 // with it.
 func (c *client) configure(ctx context.Context, o Output) error {
+	ctx, cancel := context.WithTimeout(ctx, o.withDefaults().Timeout)
+	defer cancel()
 	config := o.Config
 	if len(config) == 0 {
 		config = []byte("{}")
@@ -271,6 +274,8 @@ func (c *client) callError(err error) error {
 	switch s := status.Convert(err); s.Code() {
 	case codes.DeadlineExceeded:
 		return errOverdue
+	case codes.Internal:
+		return fmt.Errorf("%w: %s", errCrashed, shorten(s.Message()))
 	case codes.Unknown:
 		return errors.New(shorten(s.Message()))
 	default:

@@ -39,12 +39,15 @@ type Output struct {
 	StateDir string
 	RunDir   string
 
+	// Redact takes secrets out of what the plugin says; nil leaves it as it is.
+	Redact func(string) string
+
 	IncludeEvent bool // put the OCSF event into the alert
 	IncludeRaw   bool // put the cloud's record into the alert
 
 	MaxBatch int           // alerts, 0 and more than 1,000 mean 1,000
 	Linger   time.Duration // how long a batch that is not full waits for more
-	Timeout  time.Duration // of one Deliver, 0 means a minute; a plugin that overruns it is restarted
+	Timeout  time.Duration // of one call, 0 means a minute; a plugin that overruns it is restarted
 	Drain    time.Duration // from the end of Run's context until the plugin is killed, 0 means 10 s
 	Retry    Retry
 }
@@ -257,6 +260,9 @@ func (d *Deliverer) prepare() {
 }
 
 func (o Output) withDefaults() Output {
+	if o.Redact == nil {
+		o.Redact = func(text string) string { return text }
+	}
 	if o.MaxBatch <= 0 || o.MaxBatch > maxBatch {
 		o.MaxBatch = maxBatch
 	}

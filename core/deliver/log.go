@@ -32,8 +32,9 @@ func eachLine(r io.Reader, f func(line []byte)) {
 }
 
 // readLog turns a plugin's standard error into lines of our log.
-func readLog(r io.Reader, log *slog.Logger, last *lastLine) {
+func readLog(r io.Reader, log *slog.Logger, redact func(string) string, last *lastLine) {
 	eachLine(r, func(line []byte) {
+		line = []byte(redact(string(line)))
 		level, msg, attrs := parseLog(line)
 		if attrs == nil || level >= slog.LevelError {
 			last.set(msg)
@@ -97,9 +98,10 @@ func (l *lastLine) get() string {
 
 // logWriter logs what is written to it, a line at a time.
 type logWriter struct {
-	log  *slog.Logger
-	text string // what is said about each line
-	buf  []byte
+	log    *slog.Logger
+	redact func(string) string
+	text   string // what is said about each line
+	buf    []byte
 }
 
 // Write never fails.
@@ -114,7 +116,7 @@ func (w *logWriter) Write(p []byte) (int, error) {
 			i = maxLine - 1
 		}
 		if line := bytes.TrimSpace(w.buf[:i]); len(line) > 0 {
-			w.log.Info(w.text, "text", string(line))
+			w.log.Info(w.text, "text", w.redact(string(line)))
 		}
 		w.buf = w.buf[i+1:]
 	}

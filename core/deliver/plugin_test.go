@@ -56,6 +56,13 @@ func pluginOutput(t *testing.T, name string, config any) Output {
 var testPlugins = map[string]func(){
 	"record": func() { sdk.Serve("record", openRecord) },
 	"silent": func() { select {} },
+	"stuck": func() {
+		sdk.Serve("stuck", func(context.Context, struct{}) (sdk.Output, error) { select {} })
+	},
+	"overlong": func() {
+		fmt.Println("1|1|unix|" + strings.Repeat("x", 100<<10))
+		select {}
+	},
 	"dies": func() {
 		fmt.Fprintln(os.Stderr, "cannot find my licence")
 		os.Exit(7)

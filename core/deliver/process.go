@@ -25,8 +25,9 @@ const pipeGrace = 250 * time.Millisecond
 // line on standard error can panic it, and a long line on standard output
 // makes it stop reading.
 type process struct {
-	cmd *exec.Cmd
-	log *slog.Logger
+	cmd    *exec.Cmd
+	log    *slog.Logger
+	redact func(string) string
 
 	stdin     *os.File       // our end; closing it asks the plugin to exit
 	handshake *io.PipeReader // yields the handshake line and ends
@@ -91,7 +92,7 @@ func (p *process) live(started chan<- error, outR, errR *os.File) {
 
 	var reading sync.WaitGroup
 	reading.Go(func() { p.readStdout(outR, toHost) })
-	reading.Go(func() { readLog(errR, p.log, &p.last) })
+	reading.Go(func() { readLog(errR, p.log, p.redact, &p.last) })
 	awaitExit(p.cmd.Process.Pid)
 	p.buried()
 	p.cmd.Wait()
@@ -100,6 +101,10 @@ func (p *process) live(started chan<- error, outR, errR *os.File) {
 	errR.SetReadDeadline(until)
 	reading.Wait()
 }
+
+// maxHandshake bounds the handshake line: go-plugin stops reading, and we would
+// never stop writing, at one that fills its buffer.
+const maxHandshake = 16 << 10
 
 // handshakeLine is what a line must look like to be offered to go-plugin.
 var handshakeLine = regexp.MustCompile(`^\d+\|\d+\|[a-z]+\|`)
@@ -110,13 +115,13 @@ func (p *process) readStdout(r io.Reader, toHost *io.PipeWriter) {
 	defer toHost.Close()
 	waiting := true
 	eachLine(r, func(line []byte) {
-		if waiting && handshakeLine.Match(line) {
+		if waiting && len(line) <= maxHandshake && handshakeLine.Match(line) {
 			waiting = false
 			toHost.Write(append(line, '\n'))
 			toHost.Close()
 			return
 		}
-		p.log.Warn("the plugin wrote to its standard output", "text", string(line))
+		p.log.Warn("the plugin wrote to its standard output", "text", p.redact(string(line)))
 	})
 }
 

@@ -250,6 +250,52 @@ func TestAPluginThatNeverShakesHandsIsGivenUpWithTheContext(t *testing.T) {
 	}
 }
 
+func TestAHandshakeLineWithoutEndHoldsUpNothing(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if err := Check(ctx, pluginOutput(t, "overlong", nil), nil); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestAPluginThatNeverJudgesItsConfigurationIsGivenUp(t *testing.T) {
+	o := pluginOutput(t, "stuck", map[string]any{})
+	o.Timeout, o.Drain = 2*time.Second, 300*time.Millisecond
+	err := Check(t.Context(), o, nil)
+	if want := "configuring the plugin: the plugin did not answer in time"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	log, text := debugLog()
+	run(t, o, &outlet{}, log)
+	eventually(t, "the daemon says so", func() bool { return strings.Contains(text.String(), "did not answer in time") })
+}
+
+func TestReopeningDoesNotWaitForAStoppedPlugin(t *testing.T) {
+	o := pluginOutput(t, "record", map[string]any{"path": filepath.Join(t.TempDir(), "out")})
+	o.Timeout, o.Drain = 2*time.Second, 300*time.Millisecond
+	log, text := debugLog()
+	d := run(t, o, &outlet{}, log)
+	if err := syscall.Kill(runningPID(t, text), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	err := d.Reopen(t.Context())
+	if want := "output record: reopening: the plugin did not answer in time"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// runningPID waits until a log says which process the plugin is.
+func runningPID(t *testing.T, log *lockedBuffer) (pid int) {
+	t.Helper()
+	eventually(t, "the plugin runs", func() bool {
+		_, after, ok := strings.Cut(log.String(), " pid=")
+		after, _, _ = strings.Cut(after, "\n")
+		pid, _ = strconv.Atoi(after)
+		return ok
+	})
+	return pid
+}
+
 func TestFindLooksInTheFoldersThenInPath(t *testing.T) {
 	dir, path := t.TempDir(), t.TempDir()
 	t.Setenv("PATH", path)
@@ -293,13 +339,7 @@ func TestAPluginThatDoesNotDrainIsKilled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
-	var pid int
-	eventually(t, "the plugin runs", func() bool {
-		_, after, ok := strings.Cut(text.String(), " pid=")
-		after, _, _ = strings.Cut(after, "\n")
-		pid, _ = strconv.Atoi(after)
-		return ok
-	})
+	pid := runningPID(t, text)
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

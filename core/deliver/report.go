@@ -15,16 +15,16 @@ func (d *Deliverer) report(v verdict) {
 	if v.answered() {
 		d.setStatus(Status{Name: d.Name, Up: true})
 	}
-	for _, r := range v.dead {
-		d.Log.Error("an alert was refused for good and is now a dead letter", "seq", r.Seq, "reason", r.Reason)
+	for i, r := range v.dead {
+		d.Log.Error("an alert was refused for good and is now a dead letter", "alert", v.buried[i].ID, "rule", v.buried[i].RuleID, "reason", r.Reason)
 	}
 	wait := time.Until(v.retry).Round(time.Millisecond)
 	switch {
 	case v.down:
-		d.setStatus(Status{Name: d.Name, Error: v.failure.Error(), Retry: v.retry})
-		d.Log.Warn("the output is down", "error", v.failure, "alerts", v.retried, "retry_in", wait)
+		d.setStatus(Status{Name: d.Name, Error: d.Redact(v.failure.Error()), Retry: v.retry})
+		d.Log.Warn("the output is down", "error", d.Redact(v.failure.Error()), "alerts", v.retried, "retry_in", wait)
 	case v.retried > 0:
-		d.Log.Warn("some alerts were not delivered", "error", v.failure, "alerts", v.retried, "retry_in", wait)
+		d.Log.Warn("some alerts were not delivered", "error", d.Redact(v.failure.Error()), "alerts", v.retried, "retry_in", wait)
 	}
 }
 

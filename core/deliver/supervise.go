@@ -150,6 +150,8 @@ func (s *supervisor) reopen(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
 	return c.reopen(ctx)
 }
 

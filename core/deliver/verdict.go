@@ -25,7 +25,8 @@ var errCrashed = errors.New("the plugin crashed")
 type verdict struct {
 	done    []uint64
 	dead    []store.Refusal
-	refused int // of the dead, those the output answered for
+	buried  []store.Queued // the dead themselves, in the same order
+	refused int            // of the dead, those the output answered for
 	retried int
 	failure error     // of the last alert that is tried again
 	down    bool      // the output failed as a whole
@@ -56,11 +57,11 @@ func (q *queue) judge(batch []store.Queued, err error, now time.Time) verdict {
 			delete(q.attempts, a.Seq)
 		case isPermanent:
 			v.refused++
-			q.bury(&v, a.Seq, cause.Error())
+			q.bury(&v, a, cause.Error())
 		default:
 			fresh = fresh || q.attempts[a.Seq] == nil
 			longest = max(longest, after)
-			q.again(&v, a.Seq, cause, after, crashed && len(batch) == 1, now)
+			q.again(&v, a, cause, after, crashed && len(batch) == 1, now)
 		}
 	}
 	q.resize(len(batch), len(v.done), crashed)
@@ -83,11 +84,11 @@ func causeOf(err error, id string) error {
 }
 
 // again plans another try, or gives up.
-func (q *queue) again(v *verdict, seq uint64, cause error, after time.Duration, crashedAlone bool, now time.Time) {
-	a := q.attempts[seq]
+func (q *queue) again(v *verdict, queued store.Queued, cause error, after time.Duration, crashedAlone bool, now time.Time) {
+	a := q.attempts[queued.Seq]
 	if a == nil {
 		a = &attempt{first: now}
-		q.attempts[seq] = a
+		q.attempts[queued.Seq] = a
 	}
 	a.tries++
 	if crashedAlone {
@@ -97,9 +98,9 @@ func (q *queue) again(v *verdict, seq uint64, cause error, after time.Duration, 
 	}
 	switch {
 	case a.crashes >= maxCrashes:
-		q.bury(v, seq, fmt.Sprintf("the plugin crashed %d times on this alert alone: %v", a.crashes, cause))
+		q.bury(v, queued, fmt.Sprintf("the plugin crashed %d times on this alert alone: %v", a.crashes, cause))
 	case q.Retry.GiveUp > 0 && now.Sub(a.first) >= q.Retry.GiveUp:
-		q.bury(v, seq, fmt.Sprintf("gave up after %d tries in %s: %v", a.tries, now.Sub(a.first).Round(time.Second), cause))
+		q.bury(v, queued, fmt.Sprintf("gave up after %d tries in %s: %v", a.tries, now.Sub(a.first).Round(time.Second), cause))
 	default:
 		a.due = now.Add(q.Retry.delay(a.tries, after))
 		v.retried++
@@ -110,9 +111,10 @@ func (q *queue) again(v *verdict, seq uint64, cause error, after time.Duration, 
 	}
 }
 
-func (q *queue) bury(v *verdict, seq uint64, reason string) {
-	v.dead = append(v.dead, store.Refusal{Seq: seq, Reason: reason})
-	delete(q.attempts, seq)
+func (q *queue) bury(v *verdict, a store.Queued, reason string) {
+	v.dead = append(v.dead, store.Refusal{Seq: a.Seq, Reason: q.Redact(reason)})
+	v.buried = append(v.buried, a)
+	delete(q.attempts, a.Seq)
 }
 
 // resize halves the batch that crashed the plugin, until the alert it crashes

@@ -211,6 +211,24 @@ func TestAnObjectThatMayStillGrowIsNotBuriedByTheDaemon(t *testing.T) {
 	}
 }
 
+func TestRecordsOfAGrowingFileAreNumberedFromItsStart(t *testing.T) {
+	w := newWorld(t, catchAll)
+	w.src.runs = true
+	first := append(lines("e1"), "{broken}\n"...)
+	w.src.put("a.ndjson", first)
+	w.run()
+	w.src.put("a.ndjson", slices.Concat(first, lines("e2"), []byte("{also}\n")))
+	w.run()
+	q, err := w.store.Next("out", 0, 10, 1<<20)
+	if err != nil || len(q) != 2 || !bytes.Contains(q[1].JSON, []byte(`"record":2,`)) {
+		t.Errorf("%d alerts (%v), want the second to name record 2", len(q), err)
+	}
+	dead := w.dead()
+	if len(dead) != 2 || dead[0].Record != 1 || dead[1].Record != 3 || dead[1].Offset != int64(len(first)+len(lines("e2"))) {
+		t.Errorf("dead letters %+v, want records 1 and 3 at their places in the file", dead)
+	}
+}
+
 func TestAFullStorePausesReadingAndLosesNothing(t *testing.T) {
 	w := newWorld(t, catchAll)
 	w.src.put("a.json", records("e1", "e2"))
@@ -495,6 +513,7 @@ type memory struct {
 	fails   map[string]error
 	cuts    map[string]cutOff
 	growing bool
+	runs    bool // hand out what follows the entry's offset
 	scanned int
 	wake    chan struct{}
 	each    func()
@@ -565,16 +584,19 @@ func (m *memory) Scan(ctx context.Context, ledger source.Ledger, yield func(sour
 		if err != nil {
 			return err
 		}
-		if e.Version != version {
+		done := source.Entry{Version: version, Done: true}
+		if m.runs {
+			data, done = data[e.Offset:], source.Entry{Version: version, Offset: int64(len(data))}
+		} else if e.Version != version {
 			e = source.Entry{}
 		}
-		if e.Done {
+		if e.Done || len(data) == 0 {
 			continue
 		}
 		fail, cut := m.fails[name], m.cuts[name]
 		o := source.Object{
 			Key: name, Name: name, Size: int64(len(data)), Entry: e, Growing: m.growing,
-			Done: source.Entry{Version: version, Done: true},
+			Done: done,
 			More: m.parts && todo > 1,
 			Open: func(context.Context) (io.ReadCloser, error) {
 				m.opened.Add(1)

@@ -148,7 +148,7 @@ func (r *reader) raise(p *piece, m rule.Match, rec decode.Record) {
 	backfill := s.MaxAge > 0 && r.event.Time.Before(now.Add(-s.MaxAge))
 
 	f := m.Finding()
-	f.Source, f.Object, f.Record = s.Name, p.object.Name, rec.Index
+	f.Source, f.Object, f.Record = s.Name, p.object.Name, p.object.Entry.Before+rec.Index
 	f.Backfill, f.Created = backfill, now
 	a := store.Alert{
 		ID: m.ID, Hour: m.Hour, RuleID: m.Rule.ID, Severity: m.Rule.Severity,
@@ -200,6 +200,9 @@ func (r *reader) finish(p *piece, err error) *piece {
 	whole := p.object.Done
 	whole.Done = whole.Done || whole.Offset == 0
 	whole.Buried = p.entry.Buried
+	if whole.Offset > 0 {
+		whole.Before = p.object.Entry.Before + p.entry.Records
+	}
 	var damage *decode.Damage
 	switch {
 	case errors.Is(err, io.EOF):
@@ -219,8 +222,14 @@ func (r *reader) finish(p *piece, err error) *piece {
 // errGrowing says that an object ends early and may still be growing.
 var errGrowing = errors.New("ends early, and may still be growing")
 
+// deadLetter is about a record of what was opened, or with -1 about all of it;
+// its position is that in the whole file.
 func (r *reader) deadLetter(p *piece, record, offset int64, reason, detail string) store.DeadLetter {
 	s := r.Sources[p.source]
+	offset += p.object.Entry.Offset
+	if record >= 0 {
+		record += p.object.Entry.Before
+	}
 	id := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d %s", s.Name, p.object.Key, p.object.Done.Version, record, reason))
 	return store.DeadLetter{
 		ID: hex.EncodeToString(id[:8]), Source: s.Name, Object: p.object.Name,

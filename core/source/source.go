@@ -69,6 +69,7 @@ type Object struct {
 type Entry struct {
 	Version string    `json:"v,omitempty"` // ETag or fingerprint: another version under the key is another object
 	Offset  int64     `json:"o,omitempty"` // bytes consumed of a growing file
+	Before  int64     `json:"n,omitempty"` // records in those bytes, kept by ingest
 	Records int64     `json:"r,omitempty"` // records consumed after Offset of an object read in part
 	Done    bool      `json:"d,omitempty"` // nothing of this version is left to read
 	Buried  bool      `json:"b,omitempty"` // dead letters point into this version: it is not to be put away

@@ -91,7 +91,11 @@ func (s *server) Deliver(ctx context.Context, req *pb.DeliverRequest) (*pb.Deliv
 			Attempt: int(a.Attempt), Key: a.Key, JSON: a.Json,
 		}
 	}
-	return s.failures(alerts, s.deliver(ctx, output, alerts)), nil
+	err, panicked := s.deliver(ctx, output, alerts)
+	if panicked {
+		return nil, status.Error(codes.Internal, s.redactor.redact(err.Error()))
+	}
+	return s.failures(alerts, err), nil
 }
 
 // early returns a context that ends a little before ctx does, so that an
@@ -104,14 +108,15 @@ func early(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, end.Add(-min(time.Until(end)/10, time.Second)))
 }
 
-// deliver calls the Output; a panic becomes an error that is tried again.
-func (s *server) deliver(ctx context.Context, output Output, alerts []Alert) (err error) {
+// deliver calls the Output. After a panic nobody knows what state it is in: the
+// daemon starts another process.
+func (s *server) deliver(ctx context.Context, output Output, alerts []Alert) (err error, panicked bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = s.panicked(p)
+			err, panicked = s.panicked(p), true
 		}
 	}()
-	return output.Deliver(ctx, alerts)
+	return output.Deliver(ctx, alerts), false
 }
 
 // failures says of each alert what its error means.

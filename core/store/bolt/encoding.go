@@ -70,6 +70,7 @@ func appendEntry(b []byte, e source.Entry) []byte {
 	}
 	b = binary.AppendUvarint(b, flags)
 	b = binary.AppendVarint(b, e.Offset)
+	b = binary.AppendVarint(b, e.Before)
 	b = binary.AppendVarint(b, e.Records)
 	b = appendTime(b, e.Seen)
 	return appendString(b, e.Version)
@@ -82,6 +83,7 @@ func parseEntry(b []byte) (source.Entry, error) {
 		Done:    flags&entryDone != 0,
 		Buried:  flags&entryBuried != 0,
 		Offset:  d.varint(),
+		Before:  d.varint(),
 		Records: d.varint(),
 		Seen:    d.time(),
 		Version: string(d.bytes()),

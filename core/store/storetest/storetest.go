@@ -304,7 +304,7 @@ func refused(f *fixture) {
 
 func entryFields(f *fixture) {
 	want := map[string]source.Entry{
-		"a/b.json.gz": {Version: "etag", Offset: 1 << 40, Records: 77, Done: true, Buried: true, Seen: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)},
+		"a/b.json.gz": {Version: "etag", Offset: 1 << 40, Before: 1 << 33, Records: 77, Done: true, Buried: true, Seen: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)},
 		"ü \xff":      {Version: "\x00\xff", Seen: time.Date(1999, 1, 2, 3, 4, 5, 0, time.UTC)},
 	}
 	f.commit(func(tx store.Tx) error {
