@@ -59,6 +59,9 @@ var testPlugins = map[string]func(){
 	"stuck": func() {
 		sdk.Serve("stuck", func(context.Context, struct{}) (sdk.Output, error) { select {} })
 	},
+	"rigid": func() {
+		sdk.Serve("rigid", func(context.Context, struct{}) (sdk.Output, error) { return rigid{}, nil })
+	},
 	"overlong": func() {
 		fmt.Println("1|1|unix|" + strings.Repeat("x", 100<<10))
 		select {}
@@ -81,6 +84,13 @@ var testPlugins = map[string]func(){
 		})
 	},
 }
+
+// rigid is an output that never reopens.
+type rigid struct{}
+
+func (rigid) Deliver(context.Context, []sdk.Alert) error { return nil }
+func (rigid) Reopen() error                              { select {} }
+func (rigid) Close() error                               { return nil }
 
 // recordConfig is the configuration of the plugin that appends the ids it is
 // given to a file and does as it is told by alerts' ids.
@@ -110,6 +120,11 @@ func openRecord(_ context.Context, c recordConfig) (sdk.Output, error) {
 			return errors.New("try again, says " + string(c.Token))
 		case verb == "panic" && once():
 			panic("nobody told me about " + string(c.Token))
+		case verb == "broken":
+			panic("what is this")
+		case verb == "chatty":
+			fmt.Println("printed", string(c.Token))
+			fmt.Fprintln(os.Stderr, "wrote", string(c.Token))
 		case verb == "crash" && once(), verb == "poison":
 			os.Exit(3)
 		case verb == "hang" && once():
@@ -172,7 +187,7 @@ func doomedDaemon(dir string) {
 	config, _ := json.Marshal(recordConfig{Path: filepath.Join(dir, "out")})
 	c, err := start(context.Background(), Output{Name: "doomed", Program: []string{self, "plugin", "record"}, TLS: true, RunDir: dir}, slog.New(slog.DiscardHandler))
 	if err == nil {
-		err = c.configure(context.Background(), Output{Config: config})
+		err = c.configure(context.Background(), Output{Config: config, Timeout: time.Minute})
 	}
 	if err != nil {
 		fmt.Println(err)

@@ -119,6 +119,30 @@ func TestAnAlertThePluginAlwaysCrashesOnIsBuriedAndTheOthersGetThrough(t *testin
 	}
 }
 
+func TestAnAlertThePluginAlwaysPanicsOnIsBuriedAndTheOthersGetThrough(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for several restarts")
+	}
+	got, dead, _ := deliverTo(t, pluginOutput(t, "record", recording), "a-1", "broken-1", "a-2")
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"a-1", "a-2"}, slices.Compact(got)); diff != "" {
+		t.Error(diff)
+	}
+	want := map[string]string{"broken-1": "the plugin crashed 3 times on this alert alone: the plugin crashed: the plugin panicked: what is this"}
+	if diff := cmp.Diff(want, dead); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestASecretThePluginPrintsIsNotLogged(t *testing.T) {
+	o := pluginOutput(t, "record", recording)
+	o.Redact = func(text string) string { return strings.ReplaceAll(text, "s3cr3t", "•••") }
+	_, _, log := deliverTo(t, o, "chatty-1")
+	if strings.Contains(log, "s3cr3t") || !strings.Contains(log, "printed •••") || !strings.Contains(log, "wrote •••") {
+		t.Error(log)
+	}
+}
+
 func TestAStoppedPluginIsKilledAfterTheCallsDeadline(t *testing.T) {
 	o := pluginOutput(t, "record", recording)
 	o.Timeout = 300 * time.Millisecond
@@ -270,16 +294,14 @@ func TestAPluginThatNeverJudgesItsConfigurationIsGivenUp(t *testing.T) {
 	eventually(t, "the daemon says so", func() bool { return strings.Contains(text.String(), "did not answer in time") })
 }
 
-func TestReopeningDoesNotWaitForAStoppedPlugin(t *testing.T) {
-	o := pluginOutput(t, "record", map[string]any{"path": filepath.Join(t.TempDir(), "out")})
+func TestReopeningDoesNotWaitForEver(t *testing.T) {
+	o := pluginOutput(t, "rigid", map[string]any{})
 	o.Timeout, o.Drain = 2*time.Second, 300*time.Millisecond
 	log, text := debugLog()
 	d := run(t, o, &outlet{}, log)
-	if err := syscall.Kill(runningPID(t, text), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	runningPID(t, text)
 	err := d.Reopen(t.Context())
-	if want := "output record: reopening: the plugin did not answer in time"; err == nil || err.Error() != want {
+	if want := "output rigid: reopening: the plugin did not answer in time"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
