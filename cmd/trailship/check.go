@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +44,9 @@ func (p *program) check(ctx context.Context, paths []string) error {
 		err = json.NewEncoder(p.stdout).Encode(list)
 	} else {
 		p.report(list)
+		if codes := codesOf(list); len(codes) > 0 {
+			p.say("\nMore about a mistake: trailship rules explain-code CODE (%s)", strings.Join(codes, ", "))
+		}
 		if !list.HasErrors() {
 			_, err = fmt.Fprintln(p.stdout, "ok:", what)
 		}
@@ -50,6 +55,16 @@ func (p *program) check(ctx context.Context, paths []string) error {
 		return &exitError{code: exitInvalid}
 	}
 	return err
+}
+
+// codesOf are the codes of a list, each once.
+func codesOf(list diag.List) []string {
+	var codes []string
+	for _, d := range list {
+		codes = append(codes, d.Code)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
 }
 
 // findMistakes lists all there are; what says what was found in order.
@@ -84,6 +99,9 @@ func (p *program) checkRules(paths []string) (list diag.List, what string, err e
 	if set != nil {
 		list = append(list, failedTests(set)...)
 		list.Sort()
+		if len(set.Rules) == 0 {
+			list = append(list, diag.Diagnostic{File: strings.Join(paths, " "), Code: "W103", Message: "there are no rules", Warning: true})
+		}
 		what = fmt.Sprintf("%d rules", len(set.Rules))
 	}
 	return list, what, nil

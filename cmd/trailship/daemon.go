@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ type daemon struct {
 	*program
 	log     *slog.Logger
 	workers int
+	began   *config.Config // some settings only count at the start
 
 	store    store.Store // nil in a dry run
 	inlet    store.Inlet
@@ -65,8 +67,9 @@ func (d *daemon) start(p *plan, once bool) error {
 	return nil
 }
 
-// finish waits for --once to have read and delivered everything.
-func (d *daemon) finish(ctx context.Context) error {
+// finish waits for --once to have read and delivered everything; buried is how
+// many alerts were dead letters before.
+func (d *daemon) finish(ctx context.Context, buried int) error {
 	l := d.live.Load()
 	select {
 	case <-l.loop.done:
@@ -80,7 +83,19 @@ func (d *daemon) finish(ctx context.Context) error {
 		cancel()
 	}
 	d.summarize(l.loop.sum)
+	if n := d.buriedAlerts() - buried; n > 0 {
+		d.say("%d alerts were refused for good and are dead letters: see the log", n)
+	}
 	return errors.Join(err, failures(l.loop.sum), d.drain())
+}
+
+// buriedAlerts is how many alerts outputs refused for good.
+func (d *daemon) buriedAlerts() int {
+	letters, err := d.store.DeadLetters()
+	if err != nil {
+		return 0 // whatever is wrong with the store is told where it matters
+	}
+	return len(slices.DeleteFunc(letters, func(l store.DeadLetter) bool { return l.Output == "" }))
 }
 
 // flushTime is how long --once waits for an output that is down. What is left

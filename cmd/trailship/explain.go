@@ -25,10 +25,14 @@ prints the value of every part of its condition, and which exception stopped
 it.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeRules,
-		RunE:              func(_ *cobra.Command, args []string) error { return p.explain(args[0], file) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			if file == "" {
+				return usage("explain needs --event FILE: the records to evaluate the rule on")
+			}
+			return p.explain(args[0], file)
+		},
 	}
 	c.Flags().StringVar(&file, "event", "", "`FILE` of raw records, in any envelope; - is standard input")
-	_ = c.MarkFlagRequired("event")
 	return c
 }
 
@@ -53,7 +57,7 @@ func (p *program) explain(id, file string) error {
 	defer in.Close()
 
 	var ev event.Event
-	seen := 0
+	seen, explained := 0, 0
 	for r := decode.NewReader(in, decode.Limits{}); ; seen++ {
 		rec, err := r.Next()
 		if err == nil {
@@ -63,14 +67,17 @@ func (p *program) explain(id, file string) error {
 		switch {
 		case errors.Is(err, io.EOF) && seen == 0:
 			return fmt.Errorf("%s has no records", file)
+		case errors.Is(err, io.EOF) && explained == 0:
+			return &exitError{code: exitFailed}
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.As(err, &rejected):
-			fmt.Fprintf(p.stderr, "%s: record %d: %v\n", file, rejected.Index, err)
+			fmt.Fprintf(p.stderr, "%s: %v\n", file, err)
 			continue
 		case err != nil:
 			return fmt.Errorf("%s: %w", file, err)
 		}
+		explained++
 		if err := p.printExplanation(set, id, &ev, format); err != nil {
 			return err
 		}

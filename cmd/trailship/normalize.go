@@ -44,6 +44,7 @@ type normalizer struct {
 	event   event.Event
 	reasons map[string]int
 	damaged int
+	events  int
 	buf     []byte
 }
 
@@ -61,6 +62,9 @@ func (n *normalizer) run(ctx context.Context, files []string) error {
 	}
 	for _, reason := range slices.Sorted(maps.Keys(n.reasons)) {
 		n.say("rejected: %d records (%s)", n.reasons[reason], reason)
+	}
+	if n.events == 0 && len(n.reasons) > 0 {
+		return errors.New("no record could be normalized")
 	}
 	if n.damaged > 0 {
 		return fmt.Errorf("%d of %d files could not be read to the end", n.damaged, len(files))
@@ -92,7 +96,7 @@ func (n *normalizer) file(ctx context.Context, name string) error {
 			return nil
 		case errors.As(err, &reject):
 			n.reasons[reject.Reason]++
-			fmt.Fprintf(n.stderr, "%s: record %d: %v\n", name, reject.Index, err)
+			fmt.Fprintf(n.stderr, "%s: %v\n", name, err)
 		case isDamage(err):
 			n.damaged++
 			fmt.Fprintf(n.stderr, "%s: %v\n", name, err)
@@ -109,7 +113,12 @@ func isDamage(err error) bool {
 	return errors.As(err, &d)
 }
 
-func (n *normalizer) record(rec decode.Record) error {
+func (n *normalizer) record(rec decode.Record) (err error) {
+	defer func() {
+		if err == nil {
+			n.events++
+		}
+	}()
 	if n.explain {
 		return n.explainRecord(rec)
 	}
@@ -117,8 +126,19 @@ func (n *normalizer) record(rec decode.Record) error {
 		return err
 	}
 	n.buf = append(n.event.AppendOCSF(n.buf[:0]), '\n')
-	_, err := n.out.Write(n.buf)
+	_, err = n.out.Write(n.buf)
 	return err
+}
+
+// fieldName is what rules call a field, with its OCSF path when that differs.
+func fieldName(o decode.Origin) string {
+	switch {
+	case o.Name == "" || o.Name == o.Path:
+		return o.Path
+	case o.Path == "":
+		return o.Name
+	}
+	return o.Name + " = " + o.Path
 }
 
 // explainRecord prints a line per field: path, value, where it came from.
@@ -129,10 +149,14 @@ func (n *normalizer) explainRecord(rec decode.Record) error {
 	}
 	width := 0
 	for _, o := range origins {
-		width = max(width, len(o.Path))
+		width = max(width, len(fieldName(o)))
 	}
 	for _, o := range origins {
-		fmt.Fprintf(n.out, "%-*s  %s  ← %s\n", width, o.Path, o.Value, o.From)
+		fmt.Fprintf(n.out, "%-*s  %s", width, fieldName(o), shown(o.Value))
+		if o.From != "" {
+			fmt.Fprintf(n.out, "  ← %s", o.From)
+		}
+		fmt.Fprintln(n.out)
 	}
 	_, err = n.out.WriteString(strings.Repeat("-", 8) + "\n")
 	return err

@@ -25,7 +25,7 @@ func outputOf(o config.Output, cfg *config.Config, runDir string) (deliver.Outpu
 	}
 	out := deliver.Output{
 		Name: o.Name, Config: settings, Env: o.Environ(), Sha256: o.Sha256, TLS: bool(o.TLS),
-		Dir: filepath.Dir(cfg.Node.File()), RunDir: runDir,
+		Dir: filepath.Dir(cfg.Node.File()), RunDir: runDir, Redact: cfg.Redact,
 		IncludeEvent: slices.Contains(o.Include, "event"), IncludeRaw: slices.Contains(o.Include, "raw"),
 		MaxBatch: o.Batch.Max, Linger: o.Batch.Wait,
 		Retry: deliver.Retry{Initial: o.Retry.Initial, Max: o.Retry.Max, GiveUp: o.Retry.GiveUp},

@@ -32,6 +32,9 @@ func planOf(cfg *config.Config, o rule.Options) (*plan, diag.List) {
 	o.Outputs = outputNames(cfg)
 	set, found := loadRules(cfg.Rules.Paths, o)
 	list = append(list, found...)
+	if set != nil && len(set.Rules) == 0 && len(cfg.Rules.Paths) > 0 {
+		list = append(list, cfg.Node.Key("rules").Errorf("W103", "there are no rules: no alert can ever come"))
+	}
 	if set != nil && cfg.Rules.RunTests {
 		list = append(list, failedTests(set)...)
 	}

@@ -62,7 +62,7 @@ func (d *daemon) swap(set *rule.Set) {
 // apply changes what runs by difference: outputs that stayed the same keep
 // running, and reading goes on where it stood.
 func (d *daemon) apply(now *live, p *plan) {
-	for _, key := range needRestart(now.config, p.config) {
+	for _, key := range needRestart(d.began, p.config) {
 		d.log.Warn("this setting changes at the next start only", "key", key)
 	}
 	if sameReading(now.config, p.config) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/trailship/trailship/core/diag"
 )
 
 // program is what every verb works with: the streams and the global flags.
@@ -61,7 +63,12 @@ func (p *program) command() root {
 		Long:          about,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("unknown command %q%s\nSee: trailship --help", args[0], diag.Suggest(args[0], verbs(c)))
+			}
+			return nil
+		},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if !slices.Contains([]string{"auto", "always", "never"}, p.flags.color) {
 				return usage("--color must be one of auto, always, never, not %q", p.flags.color)
@@ -100,6 +107,14 @@ func (p *program) command() root {
 		wrapArgs(sub)
 	}
 	return root{c}
+}
+
+func verbs(c *cobra.Command) []string {
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	return names
 }
 
 // wrapArgs turns cobra's complaints about arguments into usage errors.

@@ -22,7 +22,7 @@ func openRules(paths []config.RulePath) (roots []rule.Root, watch []string, list
 	for _, p := range paths {
 		root, err := openPath(p)
 		if err != nil {
-			list = append(list, at(p.Node, "E100", err))
+			list = append(list, at(p.Node, "E114", err))
 			continue
 		}
 		roots = append(roots, root)
@@ -37,7 +37,7 @@ func openRules(paths []config.RulePath) (roots []rule.Root, watch []string, list
 // from a flag, of no file.
 func at(n diag.Node, code string, err error) diag.Diagnostic {
 	if n.Kind() == diag.Absent {
-		return diag.Diagnostic{File: "--rules", Code: code, Message: err.Error()}
+		return diag.Diagnostic{File: "rules", Code: code, Message: err.Error()}
 	}
 	return n.Errorf(code, "%v", err)
 }
@@ -55,7 +55,7 @@ func openPath(p config.RulePath) (rule.Root, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return rule.Root{}, fmt.Errorf("rules path %s: %w", path, reason(err))
+		return rule.Root{}, fmt.Errorf("%s: %w", path, reason(err))
 	case info.IsDir():
 		return rule.Root{FS: os.DirFS(path), Path: path}, nil
 	default:

@@ -28,7 +28,9 @@ func (p *program) runCommand() *cobra.Command {
 		Short: "Read the sources, match the rules, deliver the alerts",
 		Long: `Runs the daemon until it is told to stop: one Ctrl-C (or SIGTERM) finishes what
 is being read and delivered, the second stops at once. SIGHUP checks and applies
-a changed configuration, SIGUSR1 makes file outputs reopen their files.`,
+a changed configuration, SIGUSR1 makes file outputs reopen their files.
+
+With --dry-run too it goes on until it is stopped, unless --once is given.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if dry {
@@ -53,6 +55,7 @@ func (p *program) daemon(ctx context.Context, once bool) error {
 	if err != nil {
 		return err
 	}
+	defer d.listen(once)()
 	watch := d.watcher(cfg)
 	watch.Mark() // before the rules are read: what changes from here on is seen
 	plan, list := planOf(cfg, d.ruleOptions())
@@ -83,11 +86,12 @@ func (p *program) daemon(ctx context.Context, once bool) error {
 		}
 		defer d.listener.Close()
 	}
+	buried := d.buriedAlerts()
 	if err := d.start(plan, once); err != nil {
 		return errors.Join(err, d.drain())
 	}
 	if once {
-		return d.finish(ctx)
+		return d.finish(ctx, buried)
 	}
 	return d.serve(ctx, watch)
 }
@@ -126,7 +130,7 @@ func (p *program) newDaemon(cfg *config.Config) (*daemon, error) {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &daemon{
-		program: p, log: log, workers: runtime.GOMAXPROCS(0),
+		program: p, log: log, began: cfg, workers: runtime.GOMAXPROCS(0),
 		registry: reg, ingestMetrics: ingest.NewMetrics(reg), deliverMetrics: deliver.NewMetrics(reg),
 		reloads: newReloadMetrics(reg), evaluation: newEvaluation(reg, log), broken: make(chan error, 1),
 	}, nil

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/trailship/trailship/core/config"
@@ -20,12 +22,21 @@ func (d *daemon) sourcesOf(cfg *config.Config) []ingest.Source {
 			Name:   s.Name,
 			MaxAge: s.Alerts.MaxAge,
 			Source: &dir.Source{
-				Name: s.Name, Path: s.Path, Include: s.Include, Exclude: s.Exclude, Poll: s.Poll,
+				Name: s.Name, Path: absolute(s.Path), Include: s.Include, Exclude: s.Exclude, Poll: s.Poll,
 				OnDone: dir.OnDone{Delete: s.OnDone.Action == "delete", Move: s.OnDone.Move}, Log: d.log,
 			},
 		})
 	}
 	return all
+}
+
+// absolute is path from the root, so that alerts name a file the same way
+// wherever the daemon was started.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // checkSupported lists what a configuration asks for and is not there yet.
@@ -36,6 +47,9 @@ func checkSupported(cfg *config.Config) diag.List {
 			list = append(list, s.Node.Key("type").Errorf("E152", "sources of type %s are not supported yet", s.Type))
 		} else if s.Start.From != "beginning" {
 			list = append(list, s.Node.Key("start").Errorf("E152", "a dir source starts at the beginning: exclude old files by name, or mark their alerts with alerts: {max_age: 24h}"))
+		}
+		if _, err := os.Stat(s.Path); s.Type == config.Dir && err != nil {
+			list = append(list, s.Node.Key("path").Errorf("W104", "%s: %v", s.Path, reason(err)))
 		}
 	}
 	for _, o := range cfg.Outputs {

@@ -70,6 +70,12 @@ var configCodes = []Code{
 		Right: "sources:\n  - {name: local, type: dir, path: /var/log/trails, start: {since: 24h}}",
 	},
 	{
+		ID: "E114", Title: "rules that are not there",
+		Why:   "A path of rules.paths or --rules is neither a folder nor a file, or pack:NAME is no pack that is shipped with the program.",
+		Wrong: "rules: {paths: [\"pack:kmz\"]}",
+		Right: "rules: {paths: [\"pack:kms\"]}",
+	},
+	{
 		ID: "E111", Title: "unknown output",
 		Why:   "A route sends alerts to outputs by their names, and none of the file's outputs has this one.",
 		Wrong: "outputs:\n  - {name: pager, plugin: webhook}\nroutes:\n  - {to: [pagr]}",
@@ -110,6 +116,18 @@ var configCodes = []Code{
 		Why:   "Only ${env:NAME} and ${file:/path} are expanded; ${NAME} stays as it is. Write $${NAME} to say that this is meant.",
 		Wrong: "data_dir: ${HOME}/trailship",
 		Right: "data_dir: ${env:HOME}/trailship",
+	},
+	{
+		ID: "W103", Title: "there are no rules",
+		Why:   "The folders and files that rules.paths names hold no rule, so no alert can ever come.",
+		Wrong: "rules: {paths: [empty]}",
+		Right: "rules: {paths: [\"pack:kms\"]}",
+	},
+	{
+		ID: "W104", Title: "the source's folder is not there",
+		Why:   "A folder that appears later is read then, so this is no mistake by itself. But a misspelt path looks the same.",
+		Wrong: "sources:\n  - {name: local, type: dir, path: /var/log/trials}",
+		Right: "sources:\n  - {name: local, type: dir, path: /var/log/trails}",
 	},
 	{
 		ID: "W102", Title: "a route that is never reached",

@@ -33,11 +33,15 @@ func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(mask) }
 // LogValue hides the value from slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
 
+// shortest is the least a secret has to be to be looked for in text: what is
+// shorter stands inside of many words.
+const shortest = 3
+
 // secrets returns the values of every Secret inside v.
 func secrets(v reflect.Value) []string {
 	switch v.Kind() {
 	case reflect.String:
-		if v.Type() == reflect.TypeFor[Secret]() && v.Len() > 0 {
+		if v.Type() == reflect.TypeFor[Secret]() && v.Len() >= shortest {
 			return []string{v.String()}
 		}
 	case reflect.Pointer, reflect.Interface:
