@@ -165,15 +165,21 @@ func (d *decoder) structure(n Node, v reflect.Value) {
 // required says which keys are missing, but not those that were only mistyped.
 func (d *decoder) required(n Node, fields []field, given []string) {
 	for _, f := range fields {
-		if !f.required || slices.Contains(given, f.name) {
+		if !f.required {
 			continue
 		}
-		if empty := n.Key(f.name); empty.Kind() == Null {
-			d.errorf(empty, "E011", "%s must not be empty", f.name)
-			continue
+		switch value := n.Key(f.name); {
+		case value.saysNothing() && f.enum == nil:
+			d.errorf(value, "E011", "%s must not be empty", f.name)
+		case !slices.Contains(given, f.name):
+			d.errorf(n, "E011", "missing key %q", f.name)
 		}
-		d.errorf(n, "E011", "missing key %q", f.name)
 	}
+}
+
+// saysNothing reports that n was left empty: null, or a blank text.
+func (n Node) saysNothing() bool {
+	return n.Kind() == Null || n.Kind() == Scalar && strings.TrimSpace(n.Value()) == ""
 }
 
 // missing is required for a document with nothing in it.

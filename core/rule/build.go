@@ -112,11 +112,21 @@ func (b *builder) build() *Rule {
 	b.dedup(r)
 	r.message = c.template(doc.Message, b.scope(doc.Message.Node))
 	for _, f := range doc.Fields {
-		r.fields = append(r.fields, field{f.Name, c.at(f.Value.Node, 0, f.Value.Value, f.Name, b.scope(f.Value.Node), wantAny)})
+		text := written(f)
+		r.fields = append(r.fields, field{f.Name, c.at(text.Node, 0, text.Value, f.Name, b.scope(text.Node), wantAny)})
 	}
 	r.tests = b.tests(doc.Tests)
 	r.keys = d.effective()
 	return r
+}
+
+// written is the value of a named expression; one that was left empty stands at
+// its name.
+func written(e diag.Entry[diag.String]) diag.String {
+	if e.Value.Node.Kind() == diag.Absent {
+		return diag.String{Node: e.Key}
+	}
+	return e.Value
 }
 
 // field is one of a rule's fields.
@@ -200,7 +210,8 @@ func (b *builder) let(lets diag.Ordered[diag.String]) {
 			b.report(e.Key.Errorf("E211", "let %q would hide a macro: give it another name", e.Name))
 			continue
 		}
-		m := &macro{name: e.Name, text: e.Value.Value, at: e.Value.Node, scope: sc}
+		text := written(e)
+		m := &macro{name: e.Name, text: text.Value, at: text.Node, scope: sc}
 		b.l.c.checkMacro(m, nil)
 		b.lets[e.Name] = m
 		b.scopes = map[*pack]*scope{}
@@ -301,8 +312,14 @@ func (b *builder) dedup(r *Rule) {
 		return
 	}
 	r.Dedup = &Dedup{By: plain(doc.By), Every: doc.Every}
-	if every := b.d.value("dedup").Key("every"); doc.Every < time.Millisecond && every.Kind() == diag.Scalar {
-		b.report(every.Errorf("E233", "every must be longer than 0"))
+	at := b.d.value("dedup")
+	if every := at.Key("every"); doc.Every < time.Millisecond {
+		if _, err := diag.ParseDuration(every.Value()); err == nil {
+			b.report(every.Errorf("E233", "every must be longer than 0"))
+		}
+	}
+	if by := at.Key("by"); by.Kind() == diag.Sequence && by.Len() == 0 {
+		b.report(by.Errorf("E011", "by must not be empty: account and provider are part of every key, so [account] is one for each account"))
 	}
 	for _, by := range doc.By {
 		r.keyParts = append(r.keyParts, b.expression(by, "by", wantAny))

@@ -20,7 +20,8 @@ func (l *loader) gather() {
 		}
 		for _, e := range s.doc.Macros {
 			if l.define(s, "macro", e.Name, e.Key) {
-				s.pack.scope.macros[e.Name] = &macro{name: e.Name, text: e.Value.Value, at: e.Value.Node, scope: &s.pack.scope}
+				text := written(e)
+				s.pack.scope.macros[e.Name] = &macro{name: e.Name, text: text.Value, at: text.Node, scope: &s.pack.scope}
 			}
 		}
 		for i := range s.doc.Rules {
