@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"core/store":           {"core/source"},
 	"plugins/sdk/outputpb": {},
 	"plugins/sdk":          {"plugins/sdk/outputpb"},
+	"plugins/sdk/sdktest":  {"plugins/sdk", "plugins/sdk/outputpb"},
 
 	"core/decode":            {"core/event", "core/event/rawjson"},
 	"core/rule":              {"core/event", "core/diag"},

@@ -19,12 +19,15 @@ func schema(name string, t reflect.Type) []byte {
 }
 
 var (
-	textType = reflect.TypeFor[encoding.TextUnmarshaler]()
-	jsonType = reflect.TypeFor[json.Unmarshaler]()
+	secretType = reflect.TypeFor[Secret]()
+	textType   = reflect.TypeFor[encoding.TextUnmarshaler]()
+	jsonType   = reflect.TypeFor[json.Unmarshaler]()
 )
 
 func schemaOf(t reflect.Type) map[string]any {
 	switch {
+	case t == secretType:
+		return map[string]any{"type": "string", "writeOnly": true}
 	case t == durationType:
 		return map[string]any{"type": "string", "examples": []string{"10s"}}
 	case reflect.PointerTo(t).Implements(jsonType):

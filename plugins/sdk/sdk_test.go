@@ -109,7 +109,7 @@ func TestSchemaSaysWhatDecodeDemands(t *testing.T) {
 			"url":     map[string]any{"type": "string", "description": "Where to"},
 			"method":  map[string]any{"type": "string", "enum": []any{"GET", "POST"}},
 			"timeout": map[string]any{"type": "string", "examples": []any{"10s"}},
-			"headers": map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "string"}},
+			"headers": map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "string", "writeOnly": true}},
 			"hosts": map[string]any{"type": "array", "items": map[string]any{
 				"type": "object", "additionalProperties": false, "properties": map[string]any{
 					"name": map[string]any{"type": "string"}, "port": map[string]any{"type": "integer", "minimum": 0.0},

@@ -7,7 +7,6 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -16,13 +15,16 @@ import (
 	pb "github.com/trailship/trailship/plugins/sdk/outputpb"
 )
 
+// idLength is how long the ids of alerts are.
+const idLength = 26
+
 // hostile is what strangers write into trails.
 const hostile = "../../etc/passwd\r\nX-Injected: 1 {{.message}} ${HOME} <!channel> \x1b[31m \u202e \u2028 \"quoted\" \\ é 漢 \x00"
 
 // alert makes an alert nobody sent before, with words in its message.
 func (s *suite) alert(words string) *pb.Alert {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", s.nonce, len(s.sent)))
-	id := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:26]
+	id := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:idLength]
 	s.sent[id] = true
 	at := time.Date(2026, 8, 3, 9, 12, 44, 0, time.UTC)
 	return &pb.Alert{
@@ -80,8 +82,22 @@ func payload(id, message string, at time.Time) []byte {
 	return bytes.TrimSpace(text.Bytes())
 }
 
-// word finds what may be an alert's id.
-var word = regexp.MustCompile(`[a-z2-7]+`)
+// idsIn returns the words of an item that may be alerts' ids. Items are large
+// at times, and read often.
+func idsIn(item string) map[string]bool {
+	found := map[string]bool{}
+	start := 0
+	for i := 0; i <= len(item); i++ {
+		if i < len(item) && (item[i] >= 'a' && item[i] <= 'z' || item[i] >= '2' && item[i] <= '7') {
+			continue
+		}
+		if i-start == idLength {
+			found[item[start:i]] = true
+		}
+		start = i + 1
+	}
+	return found
+}
 
 // held returns how many items of the destination hold each of this run's
 // alerts.
@@ -92,11 +108,9 @@ func (s *suite) held(ctx context.Context) (map[string]int, error) {
 	}
 	counts := map[string]int{}
 	for _, item := range items {
-		here := map[string]bool{}
-		for _, w := range word.FindAllString(item, -1) {
-			if s.sent[w] && !here[w] {
-				here[w] = true
-				counts[w]++
+		for id := range idsIn(item) {
+			if s.sent[id] {
+				counts[id]++
 			}
 		}
 	}

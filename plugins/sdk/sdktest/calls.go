@@ -51,8 +51,7 @@ type answer map[string]*pb.Failure
 // deliver makes one call and holds the answer against the protocol. The error
 // of a call that was answered with a gRPC status wraps it.
 func (p *process) deliver(ctx context.Context, alerts ...*pb.Alert) (answer, error) {
-	p.batches++
-	resp, err := p.Deliver(ctx, &pb.DeliverRequest{BatchId: fmt.Sprint(p.batches), Alerts: alerts})
+	resp, err := p.Deliver(ctx, &pb.DeliverRequest{BatchId: fmt.Sprint(p.batches.Add(1)), Alerts: alerts})
 	if err != nil {
 		return nil, p.failed(err)
 	}

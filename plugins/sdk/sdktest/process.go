@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,7 +37,7 @@ type process struct {
 	cert     string   // the plugin's, as it printed it
 	stderr   *lines
 	exited   chan struct{} // closed when it is reaped
-	batches  int
+	batches  atomic.Int64
 }
 
 // start runs the program until there is a connection.
@@ -223,11 +224,11 @@ func (p *process) ended(within time.Duration) bool {
 // kill ends the process with everything it started, and waits for it. It may
 // be called again.
 func (p *process) kill() {
+	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	<-p.exited
 	if p.conn != nil {
 		p.conn.Close()
 	}
-	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	<-p.exited
 }
 
 // children says whether something of the plugin's process group is alive after
