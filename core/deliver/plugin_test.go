@@ -122,9 +122,6 @@ func openRecord(_ context.Context, c recordConfig) (sdk.Output, error) {
 			panic("nobody told me about " + string(c.Token))
 		case verb == "broken":
 			panic("what is this")
-		case verb == "chatty":
-			fmt.Println("printed", string(c.Token))
-			fmt.Fprintln(os.Stderr, "wrote", string(c.Token))
 		case verb == "crash" && once(), verb == "poison":
 			os.Exit(3)
 		case verb == "hang" && once():
