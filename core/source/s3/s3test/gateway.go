@@ -24,6 +24,7 @@ import (
 // objects with the methods here, past all faults.
 type Gateway struct {
 	Region string
+	data   string // the folder of the objects
 	client *s3.Client
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -68,7 +69,7 @@ func Start(t testing.TB, o Options) *Gateway {
 	args = append(args, "posix", "--sidecar", filepath.Join(dir, "meta"), filepath.Join(dir, "data"))
 	said := startServer(t, exec.Command(program, args...))
 
-	g := &Gateway{Region: o.Region, dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	g := &Gateway{Region: o.Region, data: filepath.Join(dir, "data"), dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
 	g.client = s3.New(s3.Options{
@@ -126,6 +127,16 @@ func (g *Gateway) Put(t testing.TB, bucket, key string, body []byte) {
 func (g *Gateway) put(ctx context.Context, bucket, key string, body []byte) error {
 	_, err := g.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body)})
 	return err
+}
+
+// PutAt stores an object that says it was last modified at a time of a clock
+// that is not the server's. Until PutAt returns it says that it is of now.
+func (g *Gateway) PutAt(t testing.TB, bucket, key string, body []byte, modified time.Time) {
+	t.Helper()
+	g.Put(t, bucket, key, body)
+	if err := os.Chtimes(filepath.Join(g.data, bucket, filepath.FromSlash(key)), modified, modified); err != nil {
+		t.Errorf("dating %s: %v", key, err)
+	}
 }
 
 // Object is something to put.
