@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -41,6 +43,8 @@ type daemon struct {
 	broken   chan error // the first failure nothing can be done about
 	draining atomic.Bool
 
+	hup, usr1 chan os.Signal
+
 	// What runs now. Only the goroutine of serve changes it.
 	live atomic.Pointer[live]
 }
@@ -76,12 +80,7 @@ func (d *daemon) finish(ctx context.Context, buried int) error {
 	case <-ctx.Done():
 		return errors.Join(d.drain(), &exitError{code: exitInterrupted})
 	}
-	err := l.loop.err
-	for _, r := range l.outputs {
-		late, cancel := context.WithTimeout(ctx, flushTime)
-		err = errors.Join(err, r.Flush(late))
-		cancel()
-	}
+	err := d.flushAll(ctx)
 	d.summarize(l.loop.sum)
 	if n := d.buriedAlerts() - buried; n > 0 {
 		d.say("%d alerts were refused for good and are dead letters: see the log", n)
@@ -97,10 +96,6 @@ func (d *daemon) buriedAlerts() int {
 	}
 	return len(slices.DeleteFunc(letters, func(l store.DeadLetter) bool { return l.Output == "" }))
 }
-
-// flushTime is how long --once waits for an output that is down. What is left
-// stays in the store, and goes out with the next run.
-const flushTime = 30 * time.Second
 
 // fail reports a failure that ends the daemon; the first one counts.
 func (d *daemon) fail(err error) {
@@ -152,7 +147,7 @@ func (d *daemon) gate(ctx context.Context, outputs []string) error {
 			}
 			select {
 			case <-ctx.Done():
-				return ctx.Err()
+				return fmt.Errorf("output %s: %w", name, context.Cause(ctx))
 			case <-time.After(gatePause):
 			}
 		}

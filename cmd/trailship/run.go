@@ -138,16 +138,12 @@ func (p *program) newDaemon(cfg *config.Config) (*daemon, error) {
 
 // serve runs the daemon until ctx ends or something breaks for good.
 func (d *daemon) serve(ctx context.Context, watch *rule.Watcher) error {
-	hup, usr1 := notify(syscall.SIGHUP), notify(syscall.SIGUSR1)
-	defer signal.Stop(hup)
-	defer signal.Stop(usr1)
-
 	side := d.sideline(ctx, watch)
 	d.log.Info("running", "version", buildVersion().Version, "rules", len(d.rules.Load().Rules),
 		"sources", len(d.live.Load().config.Sources), "outputs", len(d.live.Load().config.Outputs))
 	for {
 		select {
-		case <-hup:
+		case <-d.hup:
 			d.reload(ctx, "SIGHUP", true)
 			side.watch(d.live.Load().config, d.watcher(d.live.Load().config))
 		case <-side.config:
@@ -155,7 +151,7 @@ func (d *daemon) serve(ctx context.Context, watch *rule.Watcher) error {
 			side.watch(d.live.Load().config, d.watcher(d.live.Load().config))
 		case <-side.rules:
 			d.reload(ctx, "rules changed", false)
-		case <-usr1:
+		case <-d.usr1:
 			d.reopen(ctx)
 		case err := <-d.broken:
 			side.end()
@@ -171,10 +167,19 @@ func (d *daemon) serve(ctx context.Context, watch *rule.Watcher) error {
 	}
 }
 
-func notify(s os.Signal) chan os.Signal {
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, s)
-	return c
+// listen takes the signals that would otherwise end the process, from before
+// anything is started: they are heeded once it runs. With --once there is
+// nothing to reload. stop gives them back.
+func (d *daemon) listen(once bool) (stop func()) {
+	d.hup, d.usr1 = make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(d.usr1, syscall.SIGUSR1)
+	if !once {
+		signal.Notify(d.hup, syscall.SIGHUP)
+	}
+	return func() {
+		signal.Stop(d.hup)
+		signal.Stop(d.usr1)
+	}
 }
 
 // summarize says what a run with --once did.

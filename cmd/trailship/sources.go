@@ -119,6 +119,9 @@ func (d *daemon) startLoop(cfg *config.Config, routes ingest.Routes, once bool) 
 	}
 	if d.store != nil {
 		l.Gate, l.Committed = d.gate, d.wake
+		if once {
+			l.Gate = d.gateOnce
+		}
 	}
 	go func() {
 		defer close(l.done)
