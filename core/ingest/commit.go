@@ -171,7 +171,8 @@ func (in *Ingest) count(p *piece) {
 
 // leave takes an object out of the works.
 func (in *Ingest) leave(ctx context.Context, p *piece) {
-	s, k := in.Sources[p.source], key{p.source, p.object.Key}
+	s := in.Sources[p.source]
+	k := key{s.Name, p.object.Key}
 	switch {
 	case p.failed == nil || ctx.Err() != nil:
 		in.inflight.leave(k)
@@ -193,6 +194,9 @@ func (in *Ingest) leave(ctx context.Context, p *piece) {
 	if p.failed != nil || p.entry.Records != 0 {
 		return // left in the middle
 	}
+	if p.object.Open == nil {
+		return // a note
+	}
 	in.total.objects.Add(1)
 	in.Metrics.objects.WithLabelValues(s.Name).Inc()
 	if !p.entry.Done || p.entry.Buried {
@@ -208,6 +212,6 @@ func (in *Ingest) leave(ctx context.Context, p *piece) {
 // release gives up a batch that could not be written; it is read again.
 func (in *Ingest) release(batch []*piece) {
 	for _, p := range batch {
-		in.inflight.leave(key{p.source, p.object.Key})
+		in.inflight.leave(key{in.Sources[p.source].Name, p.object.Key})
 	}
 }

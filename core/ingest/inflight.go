@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// key names an object of a source while it is being worked on.
+// key names an object of a source while it is being worked on. Two sources of
+// one name share their objects, as they share their ledger: a bucket's listing
+// and its notifications.
 type key struct {
-	source int
+	source string
 	object string
 }
 
@@ -88,7 +90,7 @@ func (f *inflight) drop(k key) {
 }
 
 // settle waits until no object of the source is being worked on.
-func (f *inflight) settle(ctx context.Context, source int) {
+func (f *inflight) settle(ctx context.Context, source string) {
 	for {
 		f.mu.Lock()
 		busy := false

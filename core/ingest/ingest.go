@@ -27,7 +27,8 @@ import (
 	"github.com/trailship/trailship/core/store"
 )
 
-// Source is a configured source of objects.
+// Source is a configured source of objects. Several may have one name: they
+// then share a ledger and never read the same object at once.
 type Source struct {
 	Name string
 	source.Source
@@ -171,7 +172,7 @@ func (in *Ingest) scan(ctx context.Context, i int) {
 	for ctx.Err() == nil {
 		more := false
 		err := s.Scan(ctx, ledger, func(o source.Object) error {
-			if !in.inflight.enter(key{i, o.Key}, in.Now()) {
+			if !in.inflight.enter(key{s.Name, o.Key}, in.Now()) {
 				return nil
 			}
 			select {
@@ -179,7 +180,7 @@ func (in *Ingest) scan(ctx context.Context, i int) {
 				more = more || o.More
 				return nil
 			case <-ctx.Done():
-				in.inflight.leave(key{i, o.Key})
+				in.inflight.leave(key{s.Name, o.Key})
 				return ctx.Err()
 			}
 		})
@@ -197,7 +198,7 @@ func (in *Ingest) scan(ctx context.Context, i int) {
 		if in.Once {
 			// A long file is handed out run by run. What comes meanwhile is for
 			// the next Run: a busy writer must not keep this one for ever.
-			in.inflight.settle(ctx, i)
+			in.inflight.settle(ctx, s.Name)
 			if err != nil {
 				in.total.failed.Add(1)
 			}

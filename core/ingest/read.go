@@ -68,6 +68,10 @@ func (in *Ingest) readAll(ctx context.Context) {
 // read turns one object into pieces. However it ends, the last piece says so.
 func (r *reader) read(ctx context.Context, j job) {
 	p := newPiece(j, j.object.Entry)
+	if j.object.Open == nil {
+		r.send(p.end(j.object.Done, nil))
+		return
+	}
 	src, err := j.object.Open(ctx)
 	if err != nil {
 		r.send(p.end(j.object.Entry, err))

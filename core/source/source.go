@@ -61,6 +61,9 @@ type Object struct {
 	// caller. An error of Open or of the reader that is fs.ErrNotExist says
 	// that the object went away after it was listed: the next Scan tells what
 	// is there now.
+	//
+	// A nil Open makes the object a note of the source to itself: there is
+	// nothing to read, and Done is committed for a later Scan to find.
 	Open func(ctx context.Context) (io.ReadCloser, error)
 }
 
