@@ -31,6 +31,8 @@ var allowed = map[string][]string{
 	"core/rule":              {"core/event", "core/diag"},
 	"core/config":            {"core/diag"},
 	"core/source/dir":        {"core/source"},
+	"core/source/s3":         {"core/source"},
+	"core/source/s3/s3test":  {},
 	"core/source/sourcetest": {"core/source"},
 	"core/source/s3/s3test":  {},
 	"core/store/bolt":        {"core/source", "core/store"},
