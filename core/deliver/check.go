@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 )
 
@@ -27,4 +28,32 @@ func Check(ctx context.Context, o Output, log *slog.Logger) error {
 	defer cancel()
 	c.close(late)
 	return err
+}
+
+// About is what a plugin says it is.
+type About struct {
+	Name, Version string
+	Schema        json.RawMessage // a JSON Schema of its configuration; nil when it says none
+	MaxAlerts     int             // the largest batch it likes; 0 = no wish
+	MaxBytes      int
+}
+
+// Describe starts an output's plugin, asks what it is, and ends it. Of o the
+// configuration does not matter. What the plugin logs is dropped.
+func Describe(ctx context.Context, o Output) (About, error) {
+	o = o.withDefaults()
+	o.StateDir = ""
+	c, err := start(ctx, o, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return About{}, err
+	}
+	defer c.close(canceled())
+	about := About{
+		Name: shorten(c.about.Name), Version: shorten(c.about.Version),
+		MaxAlerts: int(c.about.MaxAlerts), MaxBytes: int(c.about.MaxBytes),
+	}
+	if json.Valid(c.about.ConfigSchema) {
+		about.Schema = c.about.ConfigSchema
+	}
+	return about, nil
 }

@@ -353,6 +353,30 @@ func TestFindLooksInTheFoldersThenInPath(t *testing.T) {
 	}
 }
 
+func TestInstalledIsWhatFindFinds(t *testing.T) {
+	dir, path := t.TempDir(), t.TempDir()
+	t.Setenv("PATH", "relative:"+path+":/nowhere")
+	for _, file := range []string{dir + "/trailship-output-both", path + "/trailship-output-both", path + "/trailship-output-there", path + "/other"} {
+		if err := os.WriteFile(file, nil, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(dir+"/trailship-output-dull", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"both": dir + "/trailship-output-both", "there": path + "/trailship-output-there"}
+	if diff := cmp.Diff(want, Installed([]string{dir, "/none"})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDescribeAsksWithoutAConfiguration(t *testing.T) {
+	about, err := Describe(t.Context(), pluginOutput(t, "record", nil))
+	if err != nil || about.Name != "record" || !strings.Contains(string(about.Schema), `"path"`) {
+		t.Error(about, err)
+	}
+}
+
 func TestAPluginThatDoesNotDrainIsKilled(t *testing.T) {
 	runDir, err := os.MkdirTemp("", "")
 	if err != nil {

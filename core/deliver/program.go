@@ -46,6 +46,33 @@ func Find(name string, dirs []string) ([]string, error) {
 	return []string{path}, nil
 }
 
+// Installed returns the programs Find would find, by the plugin's name: those
+// of dirs, then of $PATH. A folder that cannot be read holds none.
+func Installed(dirs []string) map[string]string {
+	found := map[string]string{}
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if filepath.IsAbs(dir) {
+			dirs = append(dirs[:len(dirs):len(dirs)], dir)
+		}
+	}
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			name, ok := strings.CutPrefix(e.Name(), programPrefix)
+			if !ok || name == "" || found[name] != "" {
+				continue
+			}
+			if program, err := Find(name, []string{dir}); err == nil {
+				found[name] = program[0]
+			}
+		}
+	}
+	return found
+}
+
 // places says where Find looks.
 func places(dirs []string) string {
 	if len(dirs) == 0 {

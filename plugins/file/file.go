@@ -27,8 +27,8 @@ func Serve() {
 type config struct {
 	Path    string `json:"path" required:"true" doc:"The file; its folder must exist. A relative path is meant from the folder of the configuration"`
 	MaxSize size   `json:"max_size" doc:"Begin a new file before this size is exceeded, such as 100MiB; the old one gets the time appended to its name. Default: never"`
-	Keep    int    `json:"keep" doc:"How many old files to keep; 0, the default, keeps all"`
-	Mode    string `json:"mode" doc:"The permissions of new files, in octal; default 0600"`
+	Keep    int    `json:"keep" default:"0" doc:"How many old files to keep; 0 keeps all"`
+	Mode    string `json:"mode" default:"0600" doc:"The permissions of new files, in octal"`
 }
 
 // size is a number of bytes, written 1048576 or 1MiB.

@@ -92,8 +92,13 @@ func (d *decoder) readStruct(value any, v reflect.Value, pointer string) {
 		d.readField(fields[i], object[key], v.FieldByIndex(fields[i].index), pointer+"/"+escape(key))
 	}
 	for _, f := range fields {
-		if _, ok := object[f.name]; f.required && !ok {
+		_, ok := object[f.name]
+		switch {
+		case ok:
+		case f.required:
 			d.fail(pointer, "%q is missing", f.name)
+		case f.preset != nil:
+			d.read(f.preset, v.FieldByIndex(f.index), pointer+"/"+escape(f.name))
 		}
 	}
 }
@@ -212,6 +217,7 @@ type field struct {
 	doc      string
 	required bool
 	enum     []string
+	preset   any // the value of an absent key, nil for none
 	typ      reflect.Type
 	index    []int
 }
@@ -231,9 +237,22 @@ func fieldsOf(t reflect.Type) []field {
 		if enum := f.Tag.Get("enum"); enum != "" {
 			key.enum = strings.Split(enum, ",")
 		}
+		if text, ok := f.Tag.Lookup("default"); ok {
+			key.preset = presetOf(f.Type, text)
+		}
 		all = append(all, key)
 	}
 	return all
+}
+
+// presetOf reads a default as the user would have written it: a number or a
+// truth value where the key takes one, and text elsewhere.
+func presetOf(t reflect.Type, text string) any {
+	number := t != durationType && !reflect.PointerTo(t).Implements(textType) && t.Kind() >= reflect.Bool && t.Kind() <= reflect.Float64
+	if number && json.Valid([]byte(text)) {
+		return json.RawMessage(text)
+	}
+	return text
 }
 
 // suggest names the key that was probably meant.

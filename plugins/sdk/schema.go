@@ -69,6 +69,9 @@ func schemaOfStruct(t reflect.Type) map[string]any {
 		if len(f.enum) > 0 {
 			p["enum"] = f.enum
 		}
+		if f.preset != nil {
+			p["default"] = f.preset
+		}
 		if f.required {
 			required = append(required, f.name)
 		}

@@ -84,6 +84,29 @@ func TestDecodeFindsEveryErrorAndSaysWhere(t *testing.T) {
 	}
 }
 
+func TestDecodePutsDefaultsWhereKeysAreAbsent(t *testing.T) {
+	type inner struct {
+		Header string `json:"header" default:"X"`
+	}
+	type config struct {
+		Method  string        `json:"method" enum:"GET,POST" default:"GET"`
+		Code    string        `json:"code" default:"0600"`
+		Timeout time.Duration `json:"timeout" default:"10s"`
+		Tries   int           `json:"tries" default:"4"`
+		On      bool          `json:"on" default:"true"`
+		Inner   *inner        `json:"inner"`
+	}
+	for text, want := range map[string]config{
+		`{}`: {"GET", "0600", 10 * time.Second, 4, true, nil},
+		`{"method":"POST","code":"","timeout":"0s","tries":0,"on":false,"inner":{}}`: {Method: "POST", Inner: &inner{"X"}},
+	} {
+		var got config
+		if errs := decode([]byte(text), &got); errs != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v %+v", text, errs, got)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"url":"u","hosts":[{"port":1}],"headers":{"a":"b"}}`))
 	f.Fuzz(func(t *testing.T, config []byte) {
@@ -98,7 +121,8 @@ func TestSchemaSaysWhatDecodeDemands(t *testing.T) {
 	type config struct {
 		URL     string            `json:"url" required:"true" doc:"Where to"`
 		Method  string            `json:"method" enum:"GET,POST"`
-		Timeout time.Duration     `json:"timeout"`
+		Timeout time.Duration     `json:"timeout" default:"5s"`
+		Tries   int               `json:"tries" default:"3"`
 		Headers map[string]Secret `json:"headers"`
 		Hosts   []host            `json:"hosts"`
 	}
@@ -108,7 +132,8 @@ func TestSchemaSaysWhatDecodeDemands(t *testing.T) {
 		"properties": map[string]any{
 			"url":     map[string]any{"type": "string", "description": "Where to"},
 			"method":  map[string]any{"type": "string", "enum": []any{"GET", "POST"}},
-			"timeout": map[string]any{"type": "string", "examples": []any{"10s"}},
+			"timeout": map[string]any{"type": "string", "examples": []any{"10s"}, "default": "5s"},
+			"tries":   map[string]any{"type": "integer", "default": 3.0},
 			"headers": map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "string", "writeOnly": true}},
 			"hosts": map[string]any{"type": "array", "items": map[string]any{
 				"type": "object", "additionalProperties": false, "properties": map[string]any{

@@ -33,8 +33,9 @@ const MaxMessage = 64 << 20
 // with it. It does not return.
 //
 // The configuration is decoded strictly into C, a struct whose fields carry
-// the tags json (the key), doc (a sentence), required:"true" and
-// enum:"a,b". Durations are time.Duration and written "10s"; types with
+// the tags json (the key), doc (a sentence), required:"true",
+// enum:"a,b" and default:"5s" (the value of an absent key). Durations are
+// time.Duration and written "10s"; types with
 // UnmarshalText or UnmarshalJSON decode themselves.
 //
 // open must not change anything at the destination, because `trailship check`

@@ -24,8 +24,8 @@ func Serve() {
 }
 
 type config struct {
-	Format string `json:"format" enum:"text,json" doc:"text: a line for people (default); json: the alert as it is, one line each"`
-	Color  string `json:"color" enum:"auto,always,never" doc:"Colour in text lines: auto (default) on a terminal without NO_COLOR"`
+	Format string `json:"format" enum:"text,json" default:"text" doc:"text: a line for people; json: the alert as it is, one line each"`
+	Color  string `json:"color" enum:"auto,always,never" default:"auto" doc:"Colour in text lines; auto: on a terminal without NO_COLOR"`
 }
 
 func (c config) open() (sdk.Output, error) {

@@ -27,18 +27,18 @@ func Serve() {
 
 type config struct {
 	URL         sdk.Secret            `json:"url" required:"true" doc:"Where to send each alert; http or https"`
-	Method      string                `json:"method" enum:"POST,PUT,PATCH" doc:"Default POST"`
+	Method      string                `json:"method" enum:"POST,PUT,PATCH" default:"POST" doc:"The request's method"`
 	Headers     map[string]sdk.Secret `json:"headers" doc:"Headers of every request"`
 	Body        string                `json:"body" doc:"A Go template over the alert, such as {\"text\": \"{{.message}}\"}; values are escaped for the content type. Default: the alert as it is"`
-	ContentType string                `json:"content_type" doc:"Default application/json"`
+	ContentType string                `json:"content_type" default:"application/json" doc:"What the body is"`
 	HMAC        *signature            `json:"hmac" doc:"Sign the body"`
-	Timeout     time.Duration         `json:"timeout" doc:"Of one request; default 10s"`
-	Concurrency int                   `json:"concurrency" doc:"Requests at the same time; default 4"`
+	Timeout     time.Duration         `json:"timeout" default:"10s" doc:"Of one request"`
+	Concurrency int                   `json:"concurrency" default:"4" doc:"Requests at the same time"`
 }
 
 type signature struct {
 	Secret sdk.Secret `json:"secret" required:"true" doc:"The key of HMAC-SHA256"`
-	Header string     `json:"header" doc:"Gets sha256=HEX; default X-Trailship-Signature"`
+	Header string     `json:"header" default:"X-Trailship-Signature" doc:"Gets sha256=HEX"`
 }
 
 // open reads the configuration; nothing is sent.
