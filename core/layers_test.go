@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"core/source/s3":         {"core/source"},
 	"core/source/sourcetest": {"core/source"},
 	"core/source/s3/s3test":  {},
+	"core/store/bolt":        {"core/source", "core/store"},
 	"core/store/storetest":   {"core/source", "core/store"},
 	"core/event/ocsftest":    {},
 	"plugins":                {"plugins/sdk", "plugins/stdout", "plugins/file", "plugins/webhook"},
