@@ -17,6 +17,7 @@ import (
 	"github.com/trailship/trailship/core/deliver"
 	"github.com/trailship/trailship/core/ingest"
 	"github.com/trailship/trailship/core/rule"
+	"github.com/trailship/trailship/core/source/s3"
 	"github.com/trailship/trailship/core/store"
 )
 
@@ -35,6 +36,7 @@ type daemon struct {
 
 	registry       *prometheus.Registry
 	ingestMetrics  *ingest.Metrics
+	bucketMetrics  *s3.Metrics
 	deliverMetrics *deliver.Metrics
 	reloads        *reloadMetrics
 	evaluation     *evaluation

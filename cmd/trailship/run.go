@@ -18,6 +18,7 @@ import (
 	"github.com/trailship/trailship/core/deliver"
 	"github.com/trailship/trailship/core/ingest"
 	"github.com/trailship/trailship/core/rule"
+	"github.com/trailship/trailship/core/source/s3"
 	"github.com/trailship/trailship/core/store/bolt"
 )
 
@@ -131,7 +132,7 @@ func (p *program) newDaemon(cfg *config.Config) (*daemon, error) {
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &daemon{
 		program: p, log: log, began: cfg, workers: runtime.GOMAXPROCS(0),
-		registry: reg, ingestMetrics: ingest.NewMetrics(reg), deliverMetrics: deliver.NewMetrics(reg),
+		registry: reg, ingestMetrics: ingest.NewMetrics(reg), bucketMetrics: s3.NewMetrics(reg), deliverMetrics: deliver.NewMetrics(reg),
 		reloads: newReloadMetrics(reg), evaluation: newEvaluation(reg, log), broken: make(chan error, 1),
 	}, nil
 }

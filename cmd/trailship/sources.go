@@ -5,29 +5,57 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/trailship/trailship/core/config"
 	"github.com/trailship/trailship/core/decode"
 	"github.com/trailship/trailship/core/diag"
 	"github.com/trailship/trailship/core/ingest"
 	"github.com/trailship/trailship/core/rule"
+	"github.com/trailship/trailship/core/source"
 	"github.com/trailship/trailship/core/source/dir"
+	"github.com/trailship/trailship/core/source/s3"
 )
 
-// sourcesOf makes the sources of a configuration.
-func (d *daemon) sourcesOf(cfg *config.Config) []ingest.Source {
+// sourcesOf makes the sources of a configuration. A bucket with a queue is two
+// of one name: what the queue announces, and what listings find. A run over
+// once lists, which finds everything.
+func (d *daemon) sourcesOf(cfg *config.Config, once bool) []ingest.Source {
 	var all []ingest.Source
 	for _, s := range cfg.Sources {
-		all = append(all, ingest.Source{
-			Name:   s.Name,
-			MaxAge: s.Alerts.MaxAge,
-			Source: &dir.Source{
-				Name: s.Name, Path: absolute(s.Path), Include: s.Include, Exclude: s.Exclude, Poll: s.Poll,
-				OnDone: dir.OnDone{Delete: s.OnDone.Action == "delete", Move: s.OnDone.Move}, Log: d.log,
-			},
-		})
+		add := func(from source.Source) {
+			all = append(all, ingest.Source{Name: s.Name, MaxAge: s.Alerts.MaxAge, Source: from})
+		}
+		if s.Type == config.Dir {
+			add(d.dirSource(s))
+			continue
+		}
+		bucket := d.bucketSource(s)
+		if s.SQS != "" && !once {
+			add(bucket.Queue())
+		}
+		add(bucket)
 	}
 	return all
+}
+
+func (d *daemon) dirSource(s config.Source) *dir.Source {
+	return &dir.Source{
+		Name: s.Name, Path: absolute(s.Path), Include: s.Include, Exclude: s.Exclude, Poll: s.Poll,
+		OnDone: dir.OnDone{Delete: s.OnDone.Action == "delete", Move: s.OnDone.Move}, Log: d.log,
+	}
+}
+
+func (d *daemon) bucketSource(s config.Source) *s3.Source {
+	return &s3.Source{
+		Name: s.Name, Bucket: s.Bucket, Prefix: s.Prefix, Region: s.Region, Endpoint: s.Endpoint,
+		Include: s.Include, Exclude: s.Exclude, Poll: s.Poll, Start: s.Start.Time(time.Now()),
+		AssumeRole: s3.AssumeRole{ARN: s.AssumeRole.ARN, ExternalID: string(s.AssumeRole.ExternalID)},
+		Credentials: s3.Credentials{
+			AccessKeyID: string(s.Credentials.AccessKeyID), SecretAccessKey: string(s.Credentials.SecretAccessKey),
+		},
+		SQS: s3.SQS{URL: s.SQS}, Log: d.log, Metrics: d.bucketMetrics,
+	}
 }
 
 // absolute is path from the root, so that alerts name a file the same way
@@ -43,9 +71,7 @@ func absolute(path string) string {
 func checkSupported(cfg *config.Config) diag.List {
 	var list diag.List
 	for _, s := range cfg.Sources {
-		if s.Type != config.Dir {
-			list = append(list, s.Node.Key("type").Errorf("E152", "sources of type %s are not supported yet", s.Type))
-		} else if s.Start.From != "beginning" {
+		if s.Type == config.Dir && s.Start.From != "beginning" {
 			list = append(list, s.Node.Key("start").Errorf("E152", "a dir source starts at the beginning: exclude old files by name, or mark their alerts with alerts: {max_age: 24h}"))
 		}
 		if _, err := os.Stat(s.Path); s.Type == config.Dir && err != nil {
@@ -111,7 +137,7 @@ func (d *daemon) startLoop(cfg *config.Config, routes ingest.Routes, once bool) 
 	ctx, stop := context.WithCancel(context.Background())
 	l := &loop{
 		Ingest: &ingest.Ingest{
-			Sources: d.sourcesOf(cfg), Store: d.inlet, Rules: d.rules.Load, Routes: routes,
+			Sources: d.sourcesOf(cfg, once), Store: d.inlet, Rules: d.rules.Load, Routes: routes,
 			Limits:  decode.Limits{MaxObject: int64(cfg.Limits.MaxObject), MaxRecord: int64(cfg.Limits.MaxRecord)},
 			Workers: d.workers, Log: d.log, Metrics: d.ingestMetrics, Once: once,
 		},

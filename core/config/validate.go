@@ -3,6 +3,8 @@ package config
 import (
 	"net"
 	"net/netip"
+	"net/url"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -145,9 +147,47 @@ func (v *validator) kind(s *Source) {
 			}
 		}
 	}
+	if s.Type == S3 {
+		v.bucket(s)
+	}
 	need := map[string]string{Dir: "path", S3: "bucket"}[s.Type]
 	if n := s.Node.Key(need); n.Kind() == diag.Absent || n.Kind() == diag.Null {
 		v.errorf(s.Node, "E011", "missing key %q: a source of type %s needs it", need, s.Type)
+	}
+}
+
+// bucketName is what the names of buckets are made of.
+var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
+
+// bucket checks what an s3 source says about places and people.
+func (v *validator) bucket(s *Source) {
+	n := s.Node
+	if s.Bucket != "" && !bucketName.MatchString(s.Bucket) {
+		v.errorf(n.Key("bucket"), "E110", "bucket must be the name alone (a path belongs into prefix), got %s", n.Key("bucket").Quoted())
+	}
+	if strings.HasPrefix(s.Prefix, "/") || strings.Contains(s.Prefix, "://") {
+		v.errorf(n.Key("prefix"), "E110", "prefix must be how keys begin, such as AWSLogs/, without a slash or a bucket before it, got %s", n.Key("prefix").Quoted())
+	}
+	v.url(n.Key("endpoint"), s.Endpoint, "https://s3.oss-cn-hangzhou.aliyuncs.com", func(u *url.URL) bool {
+		return path.Base(u.Path) != s.Bucket && !strings.HasPrefix(u.Host, s.Bucket+".")
+	}, "without the bucket")
+	v.url(n.Key("sqs"), s.SQS, "https://sqs.eu-west-1.amazonaws.com/123456789012/trails", func(u *url.URL) bool {
+		return strings.Trim(u.Path, "/") != ""
+	}, "of the queue, not its ARN")
+	if arn := s.AssumeRole.ARN; arn != "" && !(strings.HasPrefix(arn, "arn:") && strings.Contains(arn, ":role/")) {
+		at := n.Key("assume_role").Key("arn")
+		v.errorf(at, "E110", "arn must be a role's, such as arn:aws:iam::123456789012:role/trailship, got %s", at.Quoted())
+	}
+}
+
+// url checks an address. extra says whether the rest of it is right too.
+func (v *validator) url(n diag.Node, address, example string, extra func(*url.URL) bool, what string) {
+	if address == "" {
+		return
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || !extra(u) {
+		v.errorf(n, "E110", "%s must be an address %s, such as %s, got %s", n.Name(), what, example, n.Quoted())
 	}
 }
 

@@ -96,8 +96,8 @@ var configCodes = []Code{
 	{
 		ID: "E152", Title: "not supported yet",
 		Why:   "The key or value is part of the format and is checked, but this version of the program cannot do it yet.",
-		Wrong: "sources:\n  - {name: org-trail, type: s3, bucket: acme-org-cloudtrail}",
-		Right: "sources:\n  - {name: org-trail, type: dir, path: /var/log/trails}",
+		Wrong: "data_dir: /var/lib/trailship\nstore: postgres://trailship@db/trailship",
+		Right: "data_dir: /var/lib/trailship",
 	},
 	{
 		ID: "E151", Title: "an output refused its settings",
