@@ -30,6 +30,7 @@ func delivers(ctx context.Context, s *suite) (string, error) {
 			return err
 		}
 		_, err := s.arrived(ctx, append(some, one)...)
+		s.delivers = err == nil
 		return err
 	})
 }

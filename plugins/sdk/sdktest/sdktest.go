@@ -144,8 +144,9 @@ type need int
 const (
 	nothing need = iota
 	handshake
-	config
-	delivery // a configuration the plugin accepts
+	config        // one is given
+	configuration // one the plugin accepts
+	delivery      // one alert arrives when all is well
 )
 
 // checks are in the order they are made: later ones need what earlier ones
@@ -161,7 +162,7 @@ var checks = []check{
 	{"shutdown", handshake, endsWithTheDaemon},
 
 	{"configure", config, configures},
-	{"delivery", delivery, delivers},
+	{"delivery", configuration, delivers},
 	{"empty batch", delivery, deliversNothing},
 	{"full batch", delivery, deliversAFullBatch},
 	{"large alert", delivery, deliversALargeAlert},
@@ -207,8 +208,10 @@ func (s *suite) lacks(n need) error {
 		return skipf("the plugin does not start: see handshake")
 	case n >= config && s.Config == nil:
 		return skipf("needs a configuration")
-	case n >= delivery && !s.configures:
+	case n >= configuration && !s.configures:
 		return skipf("the plugin is not configured: see configure")
+	case n >= delivery && !s.delivers:
+		return skipf("not even plain alerts are delivered: see delivery")
 	}
 	return nil
 }

@@ -46,6 +46,7 @@ type suite struct {
 	tls        bool // the plugin speaks TLS
 	about      *pb.DescribeResponse
 	configures bool
+	delivers   bool
 }
 
 // newSuite makes the folder for a run.

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// scaffolds hold the files of a new plugin, a folder for each language. The
+// names end with .tmpl so that they are no Go files of this program.
+//
+//go:embed all:scaffold
+var scaffolds embed.FS
+
+// pluginName is what a new plugin may be called: it is part of file names and
+// of a module's path.
+var pluginName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+func (p *program) pluginsNewCommand() *cobra.Command {
+	var lang string
+	c := &cobra.Command{
+		Use:   "new NAME",
+		Short: "Begin an output of your own",
+		Long: `Makes the folder trailship-output-NAME with an output that compiles, its test,
+which holds it against the protocol, and a README that says how to run them.
+Nothing that is there already is changed.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return p.newPlugin(args[0], lang) },
+	}
+	c.Flags().StringVar(&lang, "lang", "go", "`LANGUAGE` of the output: go")
+	return c
+}
+
+func (p *program) newPlugin(name, lang string) error {
+	if !pluginName.MatchString(name) {
+		return usage("%q is not a name for a plugin: use small letters, digits and single dashes, such as my-hook", name)
+	}
+	files, err := fs.Sub(scaffolds, "scaffold/"+lang)
+	if err != nil || lang != "go" {
+		return usage("--lang must be go, not %q; docs/plugins.md has an output in Python", lang)
+	}
+	dir := "trailship-output-" + name
+	if err := os.Mkdir(dir, 0o755); errors.Is(err, fs.ErrExist) {
+		return usage("%s is there already: remove it, or choose another name", dir)
+	} else if err != nil {
+		return fmt.Errorf("making the folder: %w", err)
+	}
+	entries, err := fs.ReadDir(files, ".")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		text, err := fs.ReadFile(files, e.Name())
+		if err != nil {
+			return err
+		}
+		text = bytes.ReplaceAll(text, []byte("{{.Name}}"), []byte(name))
+		path := filepath.Join(dir, strings.TrimSuffix(e.Name(), ".tmpl"))
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return err
+		}
+	}
+	p.say("%s is made; its README.md says what to run next", dir)
+	return nil
+}
