@@ -124,6 +124,10 @@ func Load(path string, sets []string, env Env) (*Config, diag.List) {
 	x.walk(f.Root())
 	c, problems := decode(f, path)
 	list = append(append(list, x.list...), problems...)
+	// A line may hold a secret that was found after it was quoted.
+	for i := range list {
+		list[i].Text = blot(list[i].Text, x.secrets)
+	}
 	list.Sort()
 	if list.HasErrors() {
 		return nil, list

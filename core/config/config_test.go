@@ -240,3 +240,11 @@ func TestTheExamplesOfTheConfigCodes(t *testing.T) {
 		}
 	}
 }
+
+func TestALineWithTwoSecretsShowsNeither(t *testing.T) {
+	text := "outputs: [{name: a, plugin: webhook, config: {token: first-secret, password: other-secret}}]\n"
+	_, list := Load("trailship.yaml", nil, Env{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
+	if got := list.String(); len(list) != 2 || strings.Contains(got, "-secret") {
+		t.Error(got)
+	}
+}

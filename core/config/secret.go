@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/trailship/trailship/core/diag"
 )
@@ -87,6 +88,14 @@ func (c *Config) Redact(text string) string {
 		text = strings.ReplaceAll(text, s, mask)
 	}
 	return text
+}
+
+// blot masks secrets in a source line without moving what stands behind them.
+func blot(line string, secrets []string) string {
+	for _, s := range secrets {
+		line = strings.ReplaceAll(line, s, strings.Repeat("•", utf8.RuneCountInString(s)))
+	}
+	return line
 }
 
 // expander expands `${env:NAME}` and `${file:/path}`, and finds secrets that
