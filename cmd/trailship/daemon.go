@@ -29,6 +29,8 @@ type daemon struct {
 	workers int
 	began   *config.Config // some settings only count at the start
 
+	configSum string // of the configuration file, taken before it was read
+
 	store    store.Store // nil in a dry run
 	inlet    store.Inlet
 	runDir   string

@@ -48,6 +48,7 @@ With --dry-run too it goes on until it is stopped, unless --once is given.`,
 // daemon runs until ctx ends or, with once, until there is nothing left to do.
 func (p *program) daemon(ctx context.Context, once bool) error {
 	// What the user wrote, all of it checked before anything is touched.
+	sum := p.fingerprint()
 	cfg, err := p.loadConfig()
 	if err != nil {
 		return err
@@ -56,6 +57,7 @@ func (p *program) daemon(ctx context.Context, once bool) error {
 	if err != nil {
 		return err
 	}
+	d.configSum = sum
 	defer d.listen(once)()
 	watch := d.watcher(cfg)
 	watch.Mark() // before the rules are read: what changes from here on is seen

@@ -43,6 +43,9 @@ func (s *sideline) watch(cfg *config.Config, w *rule.Watcher) {
 	}
 	var ctx context.Context
 	ctx, s.unwatch = context.WithCancel(s.ctx)
+	if s.watched != nil {
+		poke(s.rules) // changed between their load and now, perhaps
+	}
 	s.watched = w.Dirs
 	if len(w.Dirs) > 0 {
 		s.group.Go(func() error { return w.Run(ctx, func() { poke(s.rules) }) })
@@ -88,13 +91,9 @@ const configPause = 2 * time.Second
 
 // watchConfig pokes changed whenever the configuration file has new contents.
 func (d *daemon) watchConfig(ctx context.Context, changed chan<- struct{}) {
-	path, err := d.configFile()
-	if err != nil {
-		return
-	}
-	last := fingerprint(path)
+	last := d.configSum
 	for every(ctx, configPause) {
-		if now := fingerprint(path); now != last && now != "" {
+		if now := d.fingerprint(); now != last && now != "" {
 			last = now
 			poke(changed)
 		}
@@ -113,8 +112,12 @@ func every(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// fingerprint of a file's contents; "" while it cannot be read.
-func fingerprint(path string) string {
+// fingerprint of the configuration file's contents; "" while it cannot be read.
+func (p *program) fingerprint() string {
+	path, err := p.configFile()
+	if err != nil {
+		return ""
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return ""
