@@ -76,8 +76,8 @@ func (c *scan) begin(f *folder) error {
 		}
 	}
 	// An object is filed under the day it was delivered, about.
-	if !c.start.IsZero() && f.mark.Before(c.start.Add(-24*time.Hour)) {
-		f.mark = dayOf(c.start.Add(-24 * time.Hour))
+	if start := c.startsAt(); !start.IsZero() && f.mark.Before(start.Add(-24*time.Hour)) {
+		f.mark = dayOf(start.Add(-24 * time.Hour))
 	}
 	return nil
 }

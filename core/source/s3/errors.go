@@ -101,7 +101,7 @@ func (s *Source) advice(what asked, err error, t *trouble) string {
 		return code + ": " + advice.text + detail(api)
 	}
 	switch {
-	case status == http.StatusForbidden:
+	case status == http.StatusForbidden, strings.HasPrefix(code, "AccessDenied"):
 		return s.denied(what, err, api, code)
 	case status == http.StatusNotFound && what == reading:
 		t.gone = true
@@ -191,7 +191,7 @@ func (s *Source) wrongRegion(err error, code string, status int) bool {
 	return status == http.StatusMovedPermanently
 }
 
-var expected = regexp.MustCompile(`(?:expecting|Expecting|expected:?) '?([a-z]{2}-[a-z0-9-]+[a-z0-9])`)
+var expected = regexp.MustCompile(`(?:expecting|Expecting|expected:?) ['"]?([a-z]{2}-[a-z0-9-]+[a-z0-9])`)
 
 // regionIn is the bucket's region, from an answer to a request that went to
 // another one.

@@ -203,16 +203,14 @@ func matches(patterns []string, name string) bool {
 
 // offer hands an object out unless there is nothing to read in it.
 func (c *scan) offer(f *folder, o object) (done bool, err error) {
-	if !c.wanted(o.key) || o.modified.Before(c.start) {
+	if !c.wanted(o.key) || o.modified.Before(c.startsAt()) {
 		return true, nil
 	}
 	unit, done, err := c.unit(o)
 	if err != nil || done {
 		return done, err
 	}
-	if c.pending.has(o) {
-		// It was handed out before and not read since.
-	} else if c.waiting.missed(o, c.Source) {
+	if !c.pending.has(o) && c.waiting.missed(o, c.now) {
 		c.Metrics.miss(c.Name)
 	}
 	gone := c.pending.add(f, o, c.now, c.ledger)

@@ -203,11 +203,8 @@ func (c *scan) stopped(err error) error {
 
 // settleStart finds out which Start counts: the first one ever.
 func (c *scan) settleStart() error {
-	if c.started {
-		return nil
-	}
 	e, ok, err := c.ledger.Entry(startNote)
-	if err != nil {
+	if err != nil || c.settled() {
 		return err
 	}
 	start := c.Start.Truncate(time.Second) // as exact as the store's own times
@@ -216,11 +213,26 @@ func (c *scan) settleStart() error {
 			return errors.New("the note of where reading began is not readable: forget the source's state to begin anew")
 		}
 	}
+	c.mu.Lock()
 	c.start, c.started = start, true
+	c.mu.Unlock()
 	if !ok && !start.IsZero() {
 		return c.yield(note(startNote, start.UTC().Format(time.RFC3339)))
 	}
 	return nil
+}
+
+func (s *Source) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
+}
+
+// startsAt is the Start that counts.
+func (s *Source) startsAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.start
 }
 
 // Notes are entries of the ledger that are no objects. Keys that end in a
