@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/trailship/trailship/core/rule"
 	"github.com/trailship/trailship/core/source"
 	"github.com/trailship/trailship/core/store"
 )
@@ -17,6 +18,7 @@ type dryStore struct {
 	out     io.Writer
 	raised  map[string]struct{}
 	entries map[string]source.Entry
+	state   rule.Scratch
 }
 
 func newDryStore(out io.Writer) *dryStore {
@@ -27,7 +29,7 @@ func newDryStore(out io.Writer) *dryStore {
 func (d *dryStore) Commit(_ context.Context, fn func(store.Tx) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return fn(dryTx{d})
+	return fn(dryTx{d, &d.state})
 }
 
 // Ledger returns the positions reached by this process.
@@ -46,7 +48,10 @@ func (l dryLedger) Entry(key string) (source.Entry, bool, error) {
 }
 
 // dryTx is used with the store locked.
-type dryTx struct{ *dryStore }
+type dryTx struct {
+	*dryStore
+	*rule.Scratch
+}
 
 func (t dryTx) PutEntry(sourceName, key string, e source.Entry) error {
 	t.entries[sourceName+"\x00"+key] = e

@@ -135,10 +135,10 @@ var ruleCodes = []Code{
 		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    exceptions:\n      - {name: ci, reason: nightly, until: 2027-06-30, match: {principal.role: ci}}",
 	},
 	{
-		ID: "E230", Title: "not supported yet",
-		Why:   "threshold, first_seen and sequence are part of the language and their keys are checked, but this version of the program cannot run them. dedup works: one alert for each key and span of time.",
-		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    threshold: {count: 21, within: 10m, group_by: [principal.id]}",
-		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    dedup: {by: [principal.id], every: 10m}",
+		ID: "E230", Title: "a memory that cannot work",
+		Why:   "A rule remembers in one way: threshold, first_seen or sequence. Counts are 1 to 10000, spans longer than 0, a sequence has 2 to 16 steps with counts of 1000 together, and first_seen waits (settle) for less time than it remembers.",
+		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    threshold: {count: 0, within: 10m, group_by: [principal.id]}",
+		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"kms\"\n    threshold: {count: 21, within: 10m, group_by: [principal.id]}",
 	},
 	{
 		ID: "E231", Title: "unknown output",

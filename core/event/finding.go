@@ -21,6 +21,15 @@ type Finding struct {
 	Record                                  int64
 	Backfill                                bool
 	Created                                 time.Time
+	Window                                  *Window // of a rule that remembers, else nil
+}
+
+// Window is what a stateful rule saw when it raised an alert.
+type Window struct {
+	Key             string // of the group
+	Count, Distinct int    // events; values, where they are counted
+	First, Last     time.Time
+	Events          []string // ids of the events that contributed, newest first
 }
 
 // Field is one named value a rule computed.
@@ -119,7 +128,10 @@ func (w *writer) findingClass(f *Finding) {
 }
 
 func (w *writer) findingInfo(f *Finding, ev *Event) {
-	seen := ev.Time.UnixMilli()
+	first, last := ev.Time.UnixMilli(), ev.Time.UnixMilli()
+	if f.Window != nil {
+		first, last = f.Window.First.UnixMilli(), f.Window.Last.UnixMilli()
+	}
 	mark := w.open("finding_info")
 	w.name("uid")
 	w.b = rawjson.AppendString(w.b, f.ID)
@@ -127,8 +139,8 @@ func (w *writer) findingInfo(f *Finding, ev *Event) {
 	w.string("desc", f.Description)
 	w.strings("types", f.Tags)
 	w.int("created_time", f.Created.UnixMilli())
-	w.int("first_seen_time", seen)
-	w.int("last_seen_time", seen)
+	w.int("first_seen_time", first)
+	w.int("last_seen_time", last)
 	if ev.Metadata.Product.Name != "" {
 		w.strings("data_sources", []string{ev.Metadata.Product.Name})
 	}
@@ -140,7 +152,7 @@ func (w *writer) findingInfo(f *Finding, ev *Event) {
 	w.string("version", f.RuleVersion)
 	w.close(analytic)
 	w.attacks(f.Mitre)
-	w.relatedEvent(ev)
+	w.relatedEvents(f, ev)
 	w.close(mark)
 }
 
@@ -172,8 +184,29 @@ func (w *writer) uid(name, uid string) {
 	w.b = append(rawjson.AppendString(w.b, uid), '}')
 }
 
-func (w *writer) relatedEvent(ev *Event) {
+// relatedEvents writes the events behind the finding. Of those the window
+// names, only the finding's own is known by more than its id.
+func (w *writer) relatedEvents(f *Finding, ev *Event) {
 	mark := w.openList("related_events")
+	if f.Window == nil {
+		w.relatedEvent(ev)
+		w.closeList(mark)
+		return
+	}
+	for _, id := range f.Window.Events {
+		if id == ev.Metadata.UID {
+			w.relatedEvent(ev)
+			continue
+		}
+		w.comma()
+		w.b = append(w.b, `{"uid":`...)
+		w.b = append(rawjson.AppendString(w.b, id), '}')
+	}
+	w.closeList(mark)
+}
+
+func (w *writer) relatedEvent(ev *Event) {
+	w.comma()
 	w.b = append(w.b, '{')
 	w.name("uid")
 	w.b = rawjson.AppendString(w.b, ev.Metadata.UID)
@@ -181,7 +214,19 @@ func (w *writer) relatedEvent(ev *Event) {
 	w.string("type", ev.TypeName)
 	w.product(Product{Name: ev.Metadata.Product.Name, VendorName: ev.Metadata.Product.VendorName})
 	w.b = append(w.b, '}')
-	w.closeList(mark)
+}
+
+// window writes what a stateful rule saw.
+func (w *writer) window(v *Window) {
+	mark := w.open("window")
+	w.string("key", v.Key)
+	w.int("count", int64(v.Count))
+	if v.Distinct > 0 {
+		w.int("distinct", int64(v.Distinct))
+	}
+	w.int("first", v.First.UnixMilli())
+	w.int("last", v.Last.UnixMilli())
+	w.close(mark)
 }
 
 // findingRest writes unmapped: what OCSF has no place for.
@@ -204,6 +249,9 @@ func (w *writer) findingRest(f *Finding) {
 		w.value(field.Name, field.Value)
 	}
 	w.close(fields)
+	if f.Window != nil {
+		w.window(f.Window)
+	}
 	w.string("source", f.Source)
 	w.string("object", f.Object)
 	w.int("record", f.Record)

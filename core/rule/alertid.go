@@ -11,8 +11,11 @@ import (
 
 // The forms of a rule, as they stand in an alert's id.
 const (
-	formPlain = "plain"
-	formDedup = "dedup"
+	formPlain     = "plain"
+	formDedup     = "dedup"
+	formThreshold = "threshold"
+	formSequence  = "sequence"
+	formFirstSeen = "first_seen"
 )
 
 // alertID is the identity of an alert: a function of the rule's id, of what

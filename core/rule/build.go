@@ -104,8 +104,8 @@ func (b *builder) build() *Rule {
 	b.formats(r)
 	b.let(doc.Let)
 	c := b.l.c // compiles what the alert is made of
-	if b.stateful() {
-		c = b.l.state
+	if r.state = b.stateful(); r.state != nil {
+		c = b.l.remembering(r.state)
 	}
 	b.conditions(r)
 	r.Exceptions = b.exceptions(doc.Exceptions)
@@ -226,7 +226,12 @@ func (b *builder) conditions(r *Rule) {
 		}
 		sc := b.scope(s.Node)
 		r.texts = append(r.texts, sourceText{s.Value, sc})
-		b.condition(r, s, sc)
+		made, a := b.condition(s, sc)
+		r.conditions = append(r.conditions, made...)
+		r.anchors = r.anchors.and(a)
+	}
+	if r.state != nil {
+		r.anchors = r.anchors.and(r.state.anchors)
 	}
 	// What needs no open part comes first: it may save parsing one.
 	slices.SortStableFunc(r.conditions, func(a, b *expression) int { return int(min(a.parts, 1)) - int(min(b.parts, 1)) })
@@ -234,33 +239,33 @@ func (b *builder) conditions(r *Rule) {
 
 // condition compiles one text into up to two expressions: the terms that need
 // no open part of the event, and the rest.
-func (b *builder) condition(r *Rule, s diag.String, sc *scope) {
+func (b *builder) condition(s diag.String, sc *scope) (made []*expression, a anchors) {
 	c := b.l.c
 	p, problems := c.parse(s.Value, sc)
 	if p == nil || len(problems) > 0 {
 		c.report(s.Node, 0, problems)
-		return
+		return nil, a
 	}
 	if !readsEvent(p.tree.Node, c) {
 		p.lints = append(p.lints, problem{leading(s.Value), "W204", "this is the same for every event: it reads no field"})
 	}
-	a := anchorsOf(p.tree.Node, p.resolver.lists)
+	a = anchorsOf(p.tree.Node, p.resolver.lists)
 	problems = c.patchAll(p, "condition", wantBool)
 	c.report(s.Node, 0, append(problems, p.lints...))
 	if len(problems) > 0 {
-		return
+		return nil, a
 	}
-	r.anchors = r.anchors.and(a)
 	for _, root := range divide(p.tree.Node) {
 		parts := openParts(root)
 		e, err := c.program(root, p.tree.Source)
 		if err != nil {
 			c.report(s.Node, 0, []problem{{err.From, "E207", err.Message}})
-			return
+			return nil, a
 		}
 		e.parts = parts
-		r.conditions = append(r.conditions, e)
+		made = append(made, e)
 	}
+	return made, a
 }
 
 // divide splits a condition at its outer `and`s into the terms that need no

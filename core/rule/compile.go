@@ -32,6 +32,7 @@ type expression struct {
 type compiler struct {
 	env    reflect.Type // the struct whose expr tags are the fields
 	fields []string     // their names
+	steps  []string     // what may stand after `steps.`; nil where there is no sequence
 	config *conf.Config
 	list   diag.List // what is wrong with expressions and the lists they use
 }

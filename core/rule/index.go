@@ -24,6 +24,17 @@ func (a anchors) and(b anchors) anchors {
 	return a
 }
 
+// or is what either of two asks for.
+func (a anchors) or(b anchors) anchors {
+	either := func(a, b []string) []string {
+		if a == nil || b == nil {
+			return nil
+		}
+		return append(slices.Clone(a), b...)
+	}
+	return anchors{either(a.service, b.service), either(a.action, b.action)}
+}
+
 // anchorsOf reads `service == "…"`, `service in […]` and the same of action
 // off the terms a condition joins by `and`. lists are its constants.
 func anchorsOf(root ast.Node, lists map[ast.Node]*list) (a anchors) {

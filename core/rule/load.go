@@ -24,14 +24,17 @@ const maxFolders = 32
 // every mistake and warning of every file, sorted; with a mistake in it, the
 // Set is nil.
 func Load(roots []Root, o Options) (*Set, diag.List) {
-	l := &loader{options: o, c: newCompiler(event.Event{}), state: newCompiler(stateEnv{Event: &event.Event{}}), packs: map[string]*pack{}, packOf: map[string]*pack{}, rules: map[string]*draft{}}
+	l := &loader{options: o, c: newCompiler(event.Event{}), state: map[string]*compiler{}, packs: map[string]*pack{}, packOf: map[string]*pack{}, rules: map[string]*draft{}}
 	for _, root := range roots {
 		l.tree(root, ".", l.pack(root.Pack), nil)
 	}
 	l.gather()
 	l.override()
 	set := l.build()
-	l.list = append(append(l.list, l.c.list...), l.state.list...)
+	l.list = append(l.list, l.c.list...)
+	for _, c := range l.state {
+		l.list = append(l.list, c.list...)
+	}
 	l.list.Sort()
 	if l.list.HasErrors() {
 		return nil, l.list
@@ -43,7 +46,7 @@ func Load(roots []Root, o Options) (*Set, diag.List) {
 type loader struct {
 	options Options
 	c       *compiler
-	state   *compiler // for messages and fields of stateful rules
+	state   map[string]*compiler // by form, for messages and fields of stateful rules
 	list    diag.List
 	packs   map[string]*pack
 	packOf  map[string]*pack // by name of file

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/expr-lang/expr/vm"
@@ -14,12 +13,13 @@ import (
 
 // Matcher matches events against a set. It belongs to one goroutine.
 type Matcher struct {
-	set     *Set
-	vm      vm.VM
-	matches []Match
-	picked  []int // indexes of the rules an event may match
-	loaded  event.Parts
-	failure func(*Rule, error) // what happens to a failed evaluation
+	set           *Set
+	vm            vm.VM
+	matches       []Match
+	contributions []Contribution
+	picked        []int // indexes of the rules an event may match
+	loaded        event.Parts
+	failure       func(*Rule, error) // what happens to a failed evaluation
 }
 
 // NewMatcher makes a Matcher for one goroutine.
@@ -35,19 +35,25 @@ type Match struct {
 	Key     string // the dedup key; several values as a JSON list; "" without dedup
 	Message string
 	Fields  []event.Field
+	Window  *event.Window // of a stateful rule
 }
 
-// Match returns the rules the event matches, in the order of their ids. The
-// slice is good until the next call. A rule whose evaluation fails does not
+// Match returns the rules the event matches, in the order of their ids; what it
+// adds to stateful rules is in Contributions. The slice is good until the next call. A rule whose evaluation fails does not
 // match; the failure is counted and stops nothing else. The event is changed
 // only by loading its open parts.
 func (m *Matcher) Match(ev *event.Event) []Match {
-	m.matches, m.loaded = m.matches[:0], 0
+	m.begin()
 	m.picked = m.set.index.candidates(m.picked[:0], ev)
 	for _, i := range m.picked {
 		m.try(m.set.Rules[i], ev)
 	}
 	return m.matches
+}
+
+// begin forgets the event before.
+func (m *Matcher) begin() {
+	m.matches, m.contributions, m.loaded = m.matches[:0], m.contributions[:0], 0
 }
 
 // try matches one rule. A panic is one more failed evaluation.
@@ -57,10 +63,14 @@ func (m *Matcher) try(r *Rule, ev *event.Event) {
 			m.failure(r, fmt.Errorf("panic: %v", p))
 		}
 	}()
-	if r.formats != nil && !r.formats[ev.Format] || !m.holds(r, ev) || m.excepted(r, ev) != nil {
+	if r.formats != nil && !r.formats[ev.Format] || !m.all(r, r.conditions, ev) {
 		return
 	}
-	m.matches = append(m.matches, m.match(r, ev))
+	if r.state != nil {
+		m.contribute(r, ev)
+	} else if m.excepted(r, ev) == nil {
+		m.matches = append(m.matches, m.match(r, ev))
+	}
 }
 
 // count notes a failed evaluation.
@@ -71,9 +81,9 @@ func (s *Set) count(r *Rule, err error) {
 	}
 }
 
-// holds reports that every condition of the rule is true.
-func (m *Matcher) holds(r *Rule, ev *event.Event) bool {
-	for _, c := range r.conditions {
+// all reports that every condition is true.
+func (m *Matcher) all(r *Rule, conditions []*expression, ev *event.Event) bool {
+	for _, c := range conditions {
 		v, err := m.run(c, ev)
 		if err != nil {
 			m.failure(r, err)
@@ -86,15 +96,19 @@ func (m *Matcher) holds(r *Rule, ev *event.Event) bool {
 	return true
 }
 
-// run evaluates an expression, loading the open parts it reads.
-func (m *Matcher) run(e *expression, ev *event.Event) (any, error) {
+// run evaluates an expression over an event.
+func (m *Matcher) run(e *expression, ev *event.Event) (any, error) { return m.runIn(e, ev, ev) }
+
+// runIn evaluates an expression over what it sees of an event, loading the open
+// parts it reads.
+func (m *Matcher) runIn(e *expression, ev *event.Event, env any) (any, error) {
 	if need := e.parts &^ m.loaded; need != 0 {
 		if err := ev.Load(need); err != nil {
 			return nil, fmt.Errorf("reading the record: %w", err)
 		}
 		m.loaded |= need
 	}
-	v, err := m.vm.Run(e.program, ev)
+	v, err := m.vm.Run(e.program, env)
 	if err != nil {
 		return nil, evaluationError(err)
 	}
@@ -114,8 +128,10 @@ func evaluationError(err error) error {
 
 // value is run for what an alert is made of: what fails is nil and counted,
 // and the alert goes out without it.
-func (m *Matcher) value(r *Rule, e *expression, ev *event.Event) any {
-	v, err := m.run(e, ev)
+func (m *Matcher) value(r *Rule, e *expression, ev *event.Event) any { return m.valueIn(r, e, ev, ev) }
+
+func (m *Matcher) valueIn(r *Rule, e *expression, ev *event.Event, env any) any {
+	v, err := m.runIn(e, ev, env)
 	if err != nil {
 		m.failure(r, err)
 		return nil
@@ -155,13 +171,19 @@ func (m *Matcher) match(r *Rule, ev *event.Event) Match {
 		out.ID = alertID(formPlain, r.ID, ev.Provider, ev.Account, ev.ID)
 		out.Hour = hourOf(ev.Time)
 	}
+	m.texts(&out, ev, ev)
+	return out
+}
+
+// texts fills in the message and the fields.
+func (m *Matcher) texts(out *Match, ev *event.Event, env any) {
+	r := out.Rule
 	if r.message != nil {
-		out.Message = r.message.render(func(e *expression) any { return m.value(r, e, ev) })
+		out.Message = r.message.render(func(e *expression) any { return m.valueIn(r, e, ev, env) })
 	}
 	for _, f := range r.fields {
-		out.Fields = append(out.Fields, event.Field{Name: f.name, Value: fieldValue(m.value(r, f.value, ev))})
+		out.Fields = append(out.Fields, event.Field{Name: f.name, Value: fieldValue(m.valueIn(r, f.value, ev, env))})
 	}
-	return out
 }
 
 // deduplicate gives the match the id of its key and span of time; false when
@@ -172,11 +194,8 @@ func (m *Matcher) deduplicate(out *Match, ev *event.Event) bool {
 	for i, e := range r.keyParts {
 		values[i] = display(m.value(r, e, ev))
 	}
-	if !slices.ContainsFunc(values, func(v string) bool { return v != "" }) {
-		r.emptyKeys.Add(1)
-		if m.set.options.EmptyKey != nil {
-			m.set.options.EmptyKey(r)
-		}
+	if allEmpty(values) {
+		m.emptyKey(r)
 		return false
 	}
 	n := bucket(ev.Time, r.Dedup.Every)
@@ -204,6 +223,6 @@ func (m Match) Finding() event.Finding {
 		ID: m.ID, Message: m.Message, Severity: r.Severity, Title: r.Title, Description: r.Description,
 		RuleID: r.ID, RuleVersion: r.PackVersion, Owner: r.Owner, Runbook: r.Runbook, Pack: r.Pack,
 		Tags: r.Tags, Mitre: r.Mitre, References: r.References, FalsePositives: r.FalsePositives,
-		Meta: r.Meta, Fields: m.Fields,
+		Meta: r.Meta, Fields: m.Fields, Window: m.Window,
 	}
 }

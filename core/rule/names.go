@@ -115,6 +115,8 @@ func (r *resolver) identifier(n *ast.Node, id *ast.IdentifierNode) {
 	case id.Value == "$env":
 		r.fail(id, "E201", "$env is not available in rules: write the field's name")
 	case slices.Contains(r.c.fields, id.Value):
+	case remembered[id.Value] != "":
+		r.fail(id, "E201", "%s is known in message and fields of rules with %s only", id.Value, remembered[id.Value])
 	case slices.Contains(functionNames(), id.Value):
 		r.fail(id, "E201", "%s is a function: write %s(…)", id.Value, id.Value)
 	default:
@@ -124,6 +126,11 @@ func (r *resolver) identifier(n *ast.Node, id *ast.IdentifierNode) {
 		}
 		r.fail(id, "E201", "unknown field %q%s", id.Value, hint)
 	}
+}
+
+// remembered says which rules have the names that only some have.
+var remembered = map[string]string{
+	"window": "threshold, first_seen or sequence", "first_seen": "first_seen", "steps": "sequence",
 }
 
 func (r *resolver) callee(id *ast.IdentifierNode) {
@@ -148,7 +155,11 @@ func (r *resolver) candidates() []string {
 
 // member replaces lists.NAME.
 func (r *resolver) member(n *ast.Node, m *ast.MemberNode) {
-	if id, ok := m.Node.(*ast.IdentifierNode); !ok || id.Value != "lists" {
+	id, ok := m.Node.(*ast.IdentifierNode)
+	if ok && id.Value == "steps" && r.c.steps != nil && !r.locals["steps"] {
+		r.step(m)
+	}
+	if !ok || id.Value != "lists" {
 		return
 	}
 	name, ok := m.Property.(*ast.StringNode)
@@ -165,6 +176,21 @@ func (r *resolver) member(n *ast.Node, m *ast.MemberNode) {
 	}
 	l.used = true
 	r.constant(n, l)
+}
+
+// step checks the name behind `steps.`.
+func (r *resolver) step(m *ast.MemberNode) {
+	name, ok := m.Property.(*ast.StringNode)
+	switch {
+	case !ok:
+		r.fail(m, "E201", "a step is written steps.NAME")
+	case !slices.Contains(r.c.steps, name.Value):
+		hint := diag.Suggest(name.Value, r.c.steps)
+		if hint == "" {
+			hint = ": there are " + strings.Join(r.c.steps, ", ")
+		}
+		r.fail(name, "E201", "unknown step %q%s", name.Value, hint)
+	}
 }
 
 func (r *resolver) constant(n *ast.Node, l *list) {

@@ -37,7 +37,8 @@ type Options struct {
 	// EvalError is called when an expression of a rule fails on an event, from
 	// the goroutine of the Matcher; nil is nobody. The rule counts it either way.
 	EvalError func(r *Rule, err error)
-	// EmptyKey is called when every key value of a dedup is empty; nil is nobody.
+	// EmptyKey is called when every key value of a rule is empty on an event:
+	// it is not deduplicated, or does not contribute. nil is nobody.
 	EmptyKey func(r *Rule)
 }
 
@@ -109,6 +110,7 @@ type Rule struct {
 	formats    map[string]bool
 	conditions []*expression // all must hold; those that need no open part first
 	keyParts   []*expression // of dedup
+	state      *stateful     // nil for a rule that remembers nothing
 	message    *template
 	fields     []field
 	tests      []test
@@ -143,7 +145,7 @@ type Key struct {
 // EvalErrors is how often an expression of the rule failed since it was loaded.
 func (r *Rule) EvalErrors() uint64 { return r.evalErrors.Load() }
 
-// EmptyKeys is how often every key value of the rule's dedup was empty.
+// EmptyKeys is how often every key value of the rule was empty.
 func (r *Rule) EmptyKeys() uint64 { return r.emptyKeys.Load() }
 
 // Effective is the rule after defaults and overrides, key by key in the order

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/trailship/trailship/core/diag"
+	"github.com/trailship/trailship/core/event"
 )
 
 // TestResult is how one test of a rule went.
@@ -67,7 +68,7 @@ func (s *Set) alerts(m *Matcher, r *Rule, records []map[string]any) ([]Match, er
 	if s.options.Normalize == nil {
 		return nil, errors.New("there is no normalizer to run it with")
 	}
-	var alerts []Match
+	run := trial{set: s, matcher: m, rule: r}
 	for i, record := range records {
 		raw, err := json.Marshal(record)
 		if err != nil {
@@ -77,15 +78,72 @@ func (s *Set) alerts(m *Matcher, r *Rule, records []map[string]any) ([]Match, er
 		if err != nil {
 			return nil, fmt.Errorf("record %d: %w", i+1, err)
 		}
-		m.matches, m.loaded = m.matches[:0], 0
-		m.try(r, ev)
-		for _, a := range m.matches {
-			if !slices.ContainsFunc(alerts, func(b Match) bool { return a.ID == b.ID }) {
-				alerts = append(alerts, a)
-			}
+		if err := run.event(ev); err != nil {
+			return nil, err
 		}
 	}
-	return alerts, nil
+	err := run.end()
+	return run.alerts, err
+}
+
+// trial is one test on its way through the engine.
+type trial struct {
+	set     *Set
+	matcher *Matcher
+	rule    *Rule
+	state   Scratch
+	events  []*event.Event
+	alerts  []Match // each id once
+}
+
+func (t *trial) event(ev *event.Event) error {
+	t.matcher.begin()
+	t.matcher.try(t.rule, ev)
+	for _, a := range t.matcher.matches {
+		t.raise(a)
+	}
+	if t.rule.state == nil {
+		return nil
+	}
+	t.events = append(t.events, ev)
+	return t.round(func(r *Round) error {
+		for _, c := range t.matcher.contributions {
+			c.Record = &Record{Index: int64(len(t.events) - 1)}
+			if err := r.Add("", c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// end decides what waits for later events: there are none.
+func (t *trial) end() error {
+	if t.rule.state == nil {
+		return nil
+	}
+	return t.round(func(r *Round) error { return r.decideRule(t.rule, Forever) })
+}
+
+func (t *trial) round(fn func(*Round) error) error {
+	var judge Judge
+	r := judge.Begin(&t.state, t.set)
+	if err := fn(r); err != nil {
+		return err
+	}
+	if err := r.End(); err != nil {
+		return err
+	}
+	for _, v := range r.Verdicts {
+		t.raise(t.matcher.Alert(v, t.events[v.Record.Index]))
+	}
+	return nil
+}
+
+func (t *trial) raise(a Match) {
+	if !slices.ContainsFunc(t.alerts, func(b Match) bool { return a.ID == b.ID }) {
+		t.alerts = append(t.alerts, a)
+	}
 }
 
 // check compares the alerts with what was expected.

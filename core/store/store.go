@@ -52,6 +52,25 @@ type Tx interface {
 	Raise(a Alert) (fresh bool, err error)
 	// Bury stores a dead letter; the same ID again replaces it.
 	Bury(d DeadLetter) error
+	State
+}
+
+// State is where rules remember: text keys in order under a rule's id. Keys
+// are 1 to 1000 bytes of anything; rule ids are not empty.
+type State interface {
+	// Get returns the value under key, nil when there is none. It is good
+	// until the next call.
+	Get(rule, key string) ([]byte, error)
+	// Put stores a value; nil takes the key away, anything else, an empty one
+	// too, is there. It keeps no hold of value.
+	Put(rule, key string, value []byte) error
+	// Keys returns up to max keys of a rule from the given one on, in order.
+	Keys(rule, from string, max int) ([]string, error)
+	// Remembered returns the ids under which anything was stored and not
+	// forgotten, in order.
+	Remembered() ([]string, error)
+	// Forget drops everything under a rule's id.
+	Forget(rule string) error
 }
 
 // Outlet is the side deliver reads from. Each output has its own queue over

@@ -7,6 +7,8 @@
 //	         long as a queue names it
 //	dead     dead letters by id; refused: the alerts some of them stand for
 //	ledger   a bucket per source: object key → entry
+//	state    a bucket per rule that remembers: what core/rule puts there; made
+//	         when the first one does
 //
 // bbolt vouches for its two meta pages only, so every value carries a checksum
 // over bucket, key and value (bucket.go), and the file is inspected page by

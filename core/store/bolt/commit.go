@@ -40,6 +40,8 @@ type tx struct {
 	numbers bool   // seq was read
 	day     bucket // of the last id
 	number  uint32 // of that day
+	rule    string // whose state was used last
+	memory  bucket // of it
 }
 
 // run calls fn. A panic of its own passes through; one of bbolt is damage.

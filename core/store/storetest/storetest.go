@@ -45,6 +45,8 @@ func Run(t *testing.T, open Open) {
 		{"sequence numbers grow past what was settled", sequence},
 		{"reopening keeps everything", reopened},
 		{"commits, next and settle run at the same time", concurrent},
+		{"state is kept by rule and key, in order", state},
+		{"a failed commit leaves no state", stateFails},
 		{"old ids go once their day is idle", idsExpire},
 		{"events from the future age nothing", futureEvents},
 		{"old ledger entries go unless they are looked up", entriesExpire},
