@@ -163,7 +163,7 @@ func (d *daemon) gate(ctx context.Context, outputs []string) error {
 const gatePause = 100 * time.Millisecond
 
 func (d *daemon) full(r *running) bool {
-	b, err := d.store.Backlog(r.Name)
+	b, err := d.store.Backlog(r.config.Name)
 	bound := r.config.Backlog
 	return err == nil && (b.Alerts >= bound.MaxAlerts || b.Bytes >= int64(bound.MaxBytes))
 }

@@ -28,7 +28,7 @@ func (d *daemon) flushAll(ctx context.Context) error {
 // anything.
 func (d *daemon) flush(ctx context.Context, r *running) error {
 	for {
-		before, err := d.store.Backlog(r.Name)
+		before, err := d.store.Backlog(r.config.Name)
 		if err != nil {
 			return err
 		}
@@ -38,7 +38,7 @@ func (d *daemon) flush(ctx context.Context, r *running) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if after, failed := d.store.Backlog(r.Name); failed != nil || after.Alerts >= before.Alerts {
+		if after, failed := d.store.Backlog(r.config.Name); failed != nil || after.Alerts >= before.Alerts {
 			return err
 		}
 	}

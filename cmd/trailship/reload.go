@@ -101,11 +101,11 @@ func (d *daemon) apply(now *live, p *plan) {
 
 func (d *daemon) stopOutput(r *running) {
 	if err := r.end(); err != nil {
-		d.log.Error("output ended badly", "output", r.Name, "error", err)
+		d.log.Error("output ended badly", "output", r.config.Name, "error", err)
 	}
-	if b, err := d.store.Backlog(r.Name); err == nil && b.Alerts > 0 {
+	if b, err := d.store.Backlog(r.config.Name); err == nil && b.Alerts > 0 {
 		d.log.Warn("an output was stopped with alerts in its queue; they stay stored and go out when an output of this name is back",
-			"output", r.Name, "alerts", b.Alerts)
+			"output", r.config.Name, "alerts", b.Alerts)
 	}
 }
 
