@@ -115,7 +115,7 @@ func codesPage() string {
 func TestExamplesInTheDocsAreRight(t *testing.T) {
 	block := regexp.MustCompile("(?ms)^```yaml\n(# (rules|config)\\b.*?)^```$")
 	found := map[string]int{}
-	for _, name := range []string{"README.md", "docs/rules.md", "docs/plugins.md", "docs/configuration.md", "docs/schema.md"} {
+	for _, name := range []string{"README.md", "docs/rules.md", "docs/plugins.md", "docs/configuration.md", "docs/s3.md", "docs/schema.md"} {
 		for _, m := range block.FindAllStringSubmatch(readFile(t, filepath.Join("..", "..", name)), -1) {
 			found[m[2]]++
 			t.Run(fmt.Sprintf("%s %s %d", name, m[2], found[m[2]]), func(t *testing.T) {
