@@ -138,8 +138,9 @@ func (d *daemon) startLoop(cfg *config.Config, routes ingest.Routes, once bool) 
 	l := &loop{
 		Ingest: &ingest.Ingest{
 			Sources: d.sourcesOf(cfg, once), Store: d.inlet, Rules: d.rules.Load, Routes: routes,
-			Limits:  decode.Limits{MaxObject: int64(cfg.Limits.MaxObject), MaxRecord: int64(cfg.Limits.MaxRecord)},
-			Workers: d.workers, Log: d.log, Metrics: d.ingestMetrics, Once: once,
+			Retention: cfg.Retention,
+			Limits:    decode.Limits{MaxObject: int64(cfg.Limits.MaxObject), MaxRecord: int64(cfg.Limits.MaxRecord)},
+			Workers:   d.workers, Log: d.log, Metrics: d.ingestMetrics, Once: once,
 		},
 		config: cfg, stop: stop, done: make(chan struct{}),
 	}

@@ -22,8 +22,13 @@ const (
 // the readers still send (it is read again after a restart) and returns why.
 func (in *Ingest) commit(ctx context.Context, stop func()) error {
 	var failed error
-	for p := range in.pieces {
-		batch := in.gather(p)
+	around := time.NewTicker(lookAround)
+	defer around.Stop()
+	for {
+		batch, more := in.next(around.C)
+		if !more {
+			break
+		}
 		if failed == nil {
 			failed = in.write(ctx, batch)
 		}
@@ -41,6 +46,24 @@ func (in *Ingest) commit(ctx context.Context, stop func()) error {
 		return nil
 	}
 	return failed
+}
+
+// next waits for pieces. A batch of none is a commit of what rules remember;
+// false says that the readers are done.
+func (in *Ingest) next(around <-chan time.Time) (batch []*piece, more bool) {
+	for {
+		select {
+		case p, ok := <-in.pieces:
+			if !ok {
+				return nil, false
+			}
+			return in.gather(p), true
+		case <-around:
+			if !in.Once && in.quiet() {
+				return nil, true
+			}
+		}
+	}
 }
 
 // gather adds to the first piece what the readers have ready.
@@ -64,7 +87,7 @@ func (in *Ingest) gather(first *piece) []*piece {
 // the bytes, so nothing is lost meanwhile.
 func (in *Ingest) write(ctx context.Context, batch []*piece) error {
 	if in.Gate != nil {
-		if err := in.Gate(ctx, outputsOf(batch)); err != nil {
+		if err := in.Gate(ctx, in.outputsOf(batch)); err != nil {
 			return fmt.Errorf("waiting for room in an output's backlog: %w", err)
 		}
 	}
@@ -84,22 +107,34 @@ func (in *Ingest) write(ctx context.Context, batch []*piece) error {
 	}
 }
 
-func outputsOf(batch []*piece) []string {
+// outputsOf are the outputs the alerts of a batch go to. Where those of rules
+// that remember will go is known only in the commit: it may be any of the rule's.
+func (in *Ingest) outputsOf(batch []*piece) []string {
 	var names []string
+	add := func(outputs []string) {
+		for _, name := range outputs {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
 	for _, p := range batch {
 		for _, a := range p.alerts {
-			for _, name := range a.Outputs {
-				if !slices.Contains(names, name) {
-					names = append(names, name)
-				}
-			}
+			add(a.Outputs)
+		}
+		for _, c := range p.contributions {
+			add(in.Routes.any(c.Rule))
 		}
 	}
 	return names
 }
 
-// put writes the alerts, the dead letters and, last, the positions.
+// put writes the alerts, the dead letters, what rules remember and, last, the
+// positions.
 func (in *Ingest) put(tx store.Tx, batch []*piece) error {
+	if err := in.remember(tx, batch); err != nil {
+		return err
+	}
 	for _, p := range batch {
 		p.fresh = p.fresh[:0]
 		for _, a := range p.alerts {
@@ -127,7 +162,7 @@ func (in *Ingest) put(tx store.Tx, batch []*piece) error {
 
 // account tells everybody what was committed.
 func (in *Ingest) account(ctx context.Context, batch []*piece) {
-	raised := false
+	raised := in.remembered()
 	for _, p := range batch {
 		in.count(p)
 		raised = raised || slices.Contains(p.fresh, true)
@@ -154,12 +189,7 @@ func (in *Ingest) count(p *piece) {
 		in.Metrics.matches.WithLabelValues(id).Add(float64(n))
 	}
 	for i, a := range p.alerts {
-		if p.fresh[i] {
-			in.total.alerts.Add(1)
-			in.Metrics.alerts.WithLabelValues(a.RuleID, a.Severity).Inc()
-		} else {
-			in.total.repeated.Add(1)
-		}
+		in.counted(a, p.fresh[i])
 	}
 	in.total.buried.Add(int64(len(p.dead)))
 	for _, d := range p.dead {

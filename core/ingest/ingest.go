@@ -55,6 +55,10 @@ type Ingest struct {
 	Metrics *Metrics
 	Now     func() time.Time // nil means time.Now
 
+	// Retention is how much older than the newest event of its source an event
+	// may be for rules that remember; older ones are counted. 0: any age.
+	Retention time.Duration
+
 	// Once makes Run read what is there and return, instead of going on.
 	Once bool
 
@@ -64,6 +68,7 @@ type Ingest struct {
 	inflight inflight
 	listed   []atomic.Bool
 	total    counters
+	recall   recall
 }
 
 // Summary is what one Run did.
@@ -132,6 +137,7 @@ func (in *Ingest) prepare() {
 	in.objects = make(chan job)
 	in.pieces = make(chan *piece, 256)
 	in.room = semaphore.NewWeighted(waitingBytes)
+	in.recall = recall{judge: rule.Judge{Retention: in.Retention, Now: in.Now}}
 	in.listed = make([]atomic.Bool, len(in.Sources))
 }
 

@@ -14,6 +14,7 @@ type Metrics struct {
 	rejected   *prometheus.CounterVec
 	matches    *prometheus.CounterVec
 	alerts     *prometheus.CounterVec
+	memory     *prometheus.CounterVec
 	lag        *lag
 	scanErrors *prometheus.CounterVec
 	readErrors *prometheus.CounterVec
@@ -31,6 +32,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		rejected:   counter("records_rejected_total", "Records that are no trail records or could not be read, by reason.", "source", "reason"),
 		matches:    counter("rule_matches_total", "Matches, shadow rules included.", "rule"),
 		alerts:     counter("alerts_total", "Alerts committed.", "rule", "severity"),
+		memory:     counter("rule_memory_total", "What rules that remember could not take as it was: late (too old to be judged, or to be new), evicted (let go at a bound), stale (read before the rule changed), dropped (the whole state, after a change).", "rule", "what"),
 		scanErrors: counter("source_scan_errors_total", "Listings that failed.", "source"),
 		readErrors: counter("source_read_errors_total", "Objects that could not be read and are tried again.", "source"),
 		lag:        &lag{newest: map[string]time.Time{}},
@@ -41,7 +43,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.objects, m.records, m.rejected, m.matches, m.alerts, m.lag, m.scanErrors, m.readErrors, m.commits)
+		reg.MustRegister(m.objects, m.records, m.rejected, m.matches, m.alerts, m.memory, m.lag, m.scanErrors, m.readErrors, m.commits)
 	}
 	return m
 }

@@ -45,6 +45,8 @@ type piece struct {
 	matches  map[string]int64 // by rule
 	fresh    []bool           // per alert, known after the commit
 	newest   time.Time        // newest event
+
+	contributions []rule.Contribution // to rules that remember
 }
 
 // reader is one worker of the loop: everything that is reused from object to
@@ -142,40 +144,18 @@ func (r *reader) judge(p *piece, rec decode.Record) *decode.Reject {
 			r.raise(p, m, rec)
 		}
 	}
+	r.contribute(p, rec)
 	return nil
 }
 
-// raise encodes the alert of a match and adds it to the piece.
+// raise adds the alert of a match to the piece.
 func (r *reader) raise(p *piece, m rule.Match, rec decode.Record) {
 	s := r.Sources[p.source]
-	now := r.Now()
-	backfill := s.MaxAge > 0 && r.event.Time.Before(now.Add(-s.MaxAge))
-
-	f := m.Finding()
-	f.Source, f.Object, f.Record = s.Name, p.object.Name, p.object.Entry.Before+rec.Index
-	f.Backfill, f.Created = backfill, now
-	a := store.Alert{
-		ID: m.ID, Hour: m.Hour, RuleID: m.Rule.ID, Severity: m.Rule.Severity,
-		Time: r.event.Time, Key: m.Key,
-		Outputs: r.Routes.to(m, &r.event, s.Name, backfill),
-	}
-	a.JSON = r.encode(func(b []byte) []byte { return f.Append(b, &r.event) })
-	ev, raw := r.Routes.include(a.Outputs)
-	if ev {
-		a.Event = r.encode(r.event.AppendOCSF)
-	}
-	if raw {
-		a.Raw = append([]byte(nil), rec.Raw...)
-	}
+	a := r.alertOf(m, &r.event, origin{
+		source: s.Name, object: p.object.Name, record: p.object.Entry.Before + rec.Index, raw: rec.Raw, maxAge: s.MaxAge,
+	}, &r.buf)
 	p.alerts = append(p.alerts, a)
 	p.bytes += len(a.JSON) + len(a.Event) + len(a.Raw)
-}
-
-// encode runs an appender over the reader's scratch space and returns a copy
-// of the exact size.
-func (r *reader) encode(appendTo func([]byte) []byte) []byte {
-	r.buf = appendTo(r.buf[:0])
-	return append([]byte(nil), r.buf...)
 }
 
 // reject counts a record that is no event, and buries it unless it is simply

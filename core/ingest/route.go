@@ -49,6 +49,31 @@ func (r *Routes) to(m rule.Match, ev *event.Event, source string, backfill bool)
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !r.output(name).Backfill })
 }
 
+// any returns every output a match of the rule may go to.
+func (r *Routes) any(of *rule.Rule) []string {
+	switch {
+	case of.Shadow:
+		return nil
+	case len(of.Outputs) > 0:
+		return of.Outputs
+	case len(r.Table) > 0:
+		return r.targets()
+	}
+	names := make([]string, len(r.Outputs))
+	for i, o := range r.Outputs {
+		names[i] = o.Name
+	}
+	return names
+}
+
+// targets are the outputs of all routes.
+func (r *Routes) targets() (names []string) {
+	for _, route := range r.Table {
+		names = append(names, route.To...)
+	}
+	return names
+}
+
 func (r *Routes) match(m rule.Match, ev *event.Event, source string, backfill bool) []string {
 	var names []string
 	for _, route := range r.Table {

@@ -32,6 +32,7 @@ func (l *loader) build() *Set {
 	slices.SortFunc(s.Files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	for _, r := range s.Rules {
 		s.byID[r.ID] = r
+		s.remembers = s.remembers || r.state != nil && r.Enabled
 	}
 	s.index = newIndex(s.Rules)
 	return s

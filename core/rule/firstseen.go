@@ -3,6 +3,7 @@ package rule
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/trailship/trailship/core/event"
@@ -339,6 +340,28 @@ func (r *Round) decideRule(rule *Rule, until time.Time) error {
 		return err
 	}
 	return m.decide(until.UnixMilli() - rule.state.settle)
+}
+
+// Due is when the clock decides the first candidate that waits, zero when none
+// does. It is good after End.
+func (r *Round) Due() (due time.Time, err error) {
+	for _, rule := range r.set.Rules {
+		if rule.state == nil || rule.state.form != formFirstSeen || rule.state.settle == 0 || !rule.Enabled {
+			continue
+		}
+		keys, err := r.state.Keys(rule.ID, pendingKey, 1)
+		if err != nil {
+			return due, err
+		}
+		if len(keys) == 0 || !strings.HasPrefix(keys[0], pendingKey) {
+			continue
+		}
+		at := timeOf(unordered(keys[0][len(pendingKey):len(pendingKey)+8]) + rule.state.settle)
+		if due.IsZero() || at.Before(due) {
+			due = at
+		}
+	}
+	return due, nil
 }
 
 // Forever is later than any event.

@@ -52,6 +52,7 @@ type Set struct {
 	byID    map[string]*Rule
 	index   index
 
+	remembers  bool // a rule does
 	explaining sync.Mutex
 }
 
@@ -70,6 +71,9 @@ type Pack struct {
 
 // Rule returns the rule with this id, nil when there is none.
 func (s *Set) Rule(id string) *Rule { return s.byID[id] }
+
+// Remembers says whether any rule is stateful and enabled.
+func (s *Set) Remembers() bool { return s.remembers }
 
 // Errors is how often an expression of any rule failed since the set was loaded.
 func (s *Set) Errors() (n uint64) {

@@ -1,0 +1,49 @@
+package ingest
+
+import (
+	"time"
+
+	"github.com/trailship/trailship/core/event"
+	"github.com/trailship/trailship/core/rule"
+	"github.com/trailship/trailship/core/store"
+)
+
+// origin is where the event of an alert was read.
+type origin struct {
+	source, object string
+	record         int64
+	raw            []byte
+	maxAge         time.Duration
+}
+
+// alertOf encodes the alert of a match over its event. scratch is space that
+// is used again and again; what the alert holds is its own.
+func (in *Ingest) alertOf(m rule.Match, ev *event.Event, at origin, scratch *[]byte) store.Alert {
+	now := in.Now()
+	backfill := at.maxAge > 0 && ev.Time.Before(now.Add(-at.maxAge))
+
+	f := m.Finding()
+	f.Source, f.Object, f.Record = at.source, at.object, at.record
+	f.Backfill, f.Created = backfill, now
+	a := store.Alert{
+		ID: m.ID, Hour: m.Hour, RuleID: m.Rule.ID, Severity: m.Rule.Severity,
+		Time: ev.Time, Key: m.Key,
+		Outputs: in.Routes.to(m, ev, at.source, backfill),
+	}
+	a.JSON = encode(scratch, func(b []byte) []byte { return f.Append(b, ev) })
+	wantEvent, wantRaw := in.Routes.include(a.Outputs)
+	if wantEvent {
+		a.Event = encode(scratch, ev.AppendOCSF)
+	}
+	if wantRaw {
+		a.Raw = append([]byte(nil), at.raw...)
+	}
+	return a
+}
+
+// encode runs an appender over scratch space and returns a copy of the exact
+// size.
+func encode(scratch *[]byte, appendTo func([]byte) []byte) []byte {
+	*scratch = appendTo((*scratch)[:0])
+	return append([]byte(nil), *scratch...)
+}
