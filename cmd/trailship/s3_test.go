@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,8 +187,9 @@ func TestABucketIsReadWhileItIsWritten(t *testing.T) {
 }
 
 // Some objects at a time are put while the daemon, whose reads are slow, is
-// killed again and again. In full, with -rounds 100 or more, the objects are
-// those of the public lab trail where it is at hand.
+// killed again and again: soon after it asked for something. In full, with
+// -rounds 100 or more, the objects are those of the public lab trail where it
+// is at hand.
 func TestABucketIsReadThoughTheDaemonIsKilled(t *testing.T) {
 	b := newBucketTest(t, ", poll: 100ms", s3test.Options{})
 	var objects []s3test.Object
@@ -199,23 +199,35 @@ func TestABucketIsReadThoughTheDaemonIsKilled(t *testing.T) {
 	if len(objects) == 0 {
 		objects = b.fresh(5, 200)
 	}
-	kills := max(10, *rounds/2)
 	t.Logf("%d objects with %d distinct events", len(objects), len(b.want))
-	mend := b.proxy.Break(s3test.Fault{Op: s3test.Get, Drip: 3 * time.Millisecond})
-	for chunk := range slices.Chunk(objects, len(objects)/kills+1) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(100+b.random.IntN(400))*time.Millisecond)
-		cmd := exec.CommandContext(ctx, b.bin, "run", "-c", b.path("trailship.yaml"))
+	var left atomic.Int64 // requests until the next kill
+	kill := make(chan struct{}, 1)
+	mend := b.proxy.Break(s3test.Fault{Drip: time.Millisecond, Before: func(*http.Request) {
+		if left.Add(-1) == 0 {
+			kill <- struct{}{}
+		}
+	}})
+	size := len(objects) / *rounds + 1
+	kills := 0
+	for chunk := range slices.Chunk(objects, size) {
+		left.Store(1 + b.random.Int64N(int64(4*size)))
+		cmd := exec.Command(b.bin, "run", "-c", b.path("trailship.yaml"))
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
 		b.gateway.PutAll(t, bucket, chunk)
-		_ = cmd.Wait() // the context kills with SIGKILL
-		cancel()
-		if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() {
+		select {
+		case <-kill:
+		case <-ended:
 			t.Fatalf("the daemon ended by itself: %v", cmd.ProcessState)
 		}
+		time.AfterFunc(time.Duration(b.random.Int64N(int64(50*time.Millisecond))), func() { _ = cmd.Process.Kill() })
+		<-ended
+		kills++
 	}
-	t.Logf("%d of %d events were alerted between the kills, with %d reads", len(b.alerts()), len(b.want), b.proxy.Counts()[s3test.Get])
+	t.Logf("%d of %d events were alerted between %d kills, with %d reads", len(b.alerts()), len(b.want), kills, b.proxy.Counts()[s3test.Get])
 	mend()
 	b.start()
 	b.complete()
