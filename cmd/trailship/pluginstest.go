@@ -43,6 +43,8 @@ The last line counts the checks. The exit code is 0 only when none failed.`,
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "configuration of the plugin, as `JSON` or @FILE")
+	// Here --config is the plugin's; the program's keeps its letter.
+	c.Flags().StringVarP(&p.flags.config, "config-file", "c", "", "configuration `FILE` of trailship, for its plugin_dirs")
 	c.Flags().StringVar(&readBack, "read-back", "", "`COMMAND` that prints what the destination holds, one alert a line")
 	return c
 }

@@ -109,7 +109,7 @@ func (p *process) run() (<-chan string, error) {
 	p.stderr = &lines{each: func(line string) { said.line(&said.stderr, line) }}
 	p.cmd.Stderr = p.stderr
 	// What a child of the plugin holds open is not waited for.
-	p.cmd.WaitDelay = time.Second
+	p.cmd.WaitDelay = 250 * time.Millisecond
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {

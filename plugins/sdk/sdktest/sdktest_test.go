@@ -141,7 +141,7 @@ func findsBroken(t *testing.T, name, check, want string) {
 			continue
 		}
 		// Nothing good is waited for from here on, but for starts.
-		s.call, s.batch, s.slow, s.exit, s.arrive = 3*time.Second, 3*time.Second, 200*time.Millisecond, time.Second, 500*time.Millisecond
+		s.call, s.batch, s.slow, s.exit, s.arrive = 3*time.Second, 3*time.Second, 200*time.Millisecond, 3*time.Second, 500*time.Millisecond
 		if slices.Contains([]string{"silent", "runs by hand"}, name) {
 			s.patience.start = time.Second
 		}
