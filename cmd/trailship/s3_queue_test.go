@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/trailship/trailship/core/source/s3/s3test"
+)
+
+func TestNotificationsBringObjectsAndTheListingBringsTheRest(t *testing.T) {
+	bridge := s3test.NewBridge(t)
+	bridge.Drop = func(key string) bool { return strings.Contains(key, "eu-west-1") }
+	queue := s3test.StartFauxqs(t, 5)
+	bridge.Connect(queue.Send)
+	b := newBucketTest(t, fmt.Sprintf(`, poll: 1s, sqs: %q`, queue.URL), s3test.Options{Webhook: bridge.URL})
+	b.start()
+	objects := b.fresh(7, 80)
+	b.gateway.PutAll(t, bucket, objects)
+	b.gateway.Put(t, bucket, "AWSLogs/ignored.txt", nil)
+	b.eventually("the queue was told", func() bool {
+		told, dropped := bridge.Told()
+		return told+dropped == len(objects)+1
+	})
+	if err := bridge.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.complete()
+	b.eventually("the queue is empty", func() bool {
+		waiting, received := queue.Len(t)
+		return waiting+received == 0
+	})
+	told, dropped := bridge.Told()
+	t.Logf("%d objects were announced, %d were not", told, dropped)
+
+	// Junk and news of other things leave as well, and nothing suffers.
+	for _, body := range []string{"junk", "{}", s3test.TestEvent(bucket), s3test.S3Event(s3test.Notice{Bucket: "another", Key: "x.json"}),
+		s3test.S3Event(s3test.Notice{Bucket: bucket, Key: objects[0].Key, Event: "ObjectRemoved:Delete"}),
+		s3test.CloudTrail(bucket, "AWSLogs/never/there.json.gz")} {
+		if err := queue.Send(t.Context(), body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.eventually("the queue is empty again", func() bool {
+		waiting, received := queue.Len(t)
+		return waiting+received == 0
+	})
+	if code := b.stop(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+}
+
+func TestNotificationsAreNotLostWhenTheDaemonIsKilled(t *testing.T) {
+	bridge := s3test.NewBridge(t)
+	queue := s3test.StartFauxqs(t, 2)
+	bridge.Connect(queue.Send)
+	b := newBucketTest(t, fmt.Sprintf(`, poll: 1h, sqs: %q`, queue.URL), s3test.Options{Webhook: bridge.URL})
+	for n := range 4 {
+		b.start()
+		b.gateway.PutAll(t, bucket, b.fresh(uint64(200+n), 20))
+		have := len(b.alerts())
+		b.eventually("some are alerted", func() bool { return len(b.alerts()) > have || len(b.alerts()) == len(b.want) })
+		b.kill()
+	}
+	if err := bridge.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	b.complete()
+	b.eventually("the queue is empty", func() bool {
+		waiting, received := queue.Len(t)
+		return waiting+received == 0
+	})
+	b.stop()
+}
