@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -26,7 +25,6 @@ type daemonTest struct {
 
 	mu   sync.Mutex
 	said bytes.Buffer
-	done chan struct{} // closed when its output ended
 }
 
 // newDaemonTest writes files (name → text) into a fresh folder.
@@ -45,27 +43,27 @@ func (d *daemonTest) path(name string) string { return filepath.Join(d.dir, name
 func (d *daemonTest) start() {
 	d.Helper()
 	d.cmd = exec.Command(d.bin, "run", "-c", d.path("trailship.yaml"))
-	r, w := io.Pipe()
-	d.cmd.Stdout, d.cmd.Stderr = w, w
+	d.mu.Lock()
+	d.said.Reset()
+	d.mu.Unlock()
+	d.cmd.Stdout, d.cmd.Stderr = d, d
+	d.cmd.WaitDelay = 10 * time.Second
 	if err := d.cmd.Start(); err != nil {
 		d.Fatal(err)
 	}
-	d.said.Reset()
-	d.done = make(chan struct{})
-	go func() {
-		defer close(d.done)
-		for s := bufio.NewScanner(r); s.Scan(); {
-			d.mu.Lock()
-			fmt.Fprintln(&d.said, s.Text())
-			d.mu.Unlock()
-		}
-	}()
+	cmd := d.cmd
 	d.Cleanup(func() {
-		_ = d.cmd.Process.Kill()
-		_ = d.cmd.Wait()
-		w.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	})
 	d.hears("msg=running")
+}
+
+// Write takes what the daemon says.
+func (d *daemonTest) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.said.Write(p)
 }
 
 // stop sends SIGTERM and returns the exit code.
