@@ -117,5 +117,5 @@ type packDoc struct {
 
 // Schema is the JSON Schema of a rule file, for editors.
 func Schema() []byte {
-	return diag.Schema(&document{}, "https://trailship.github.io/schema/rules.v1.json", "trailship rules")
+	return diag.Schema(&document{}, "https://github.com/trailship/trailship/rules.v1.json", "trailship rules")
 }
