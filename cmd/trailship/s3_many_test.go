@@ -1,0 +1,118 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/trailship/trailship/core/source/s3/s3test"
+)
+
+var keys = flag.Int("keys", 0, "how many objects TestManyKeysCostNeitherMemoryNorListings puts under one prefix; docs/performance.md has 100000")
+
+// Under one prefix of a day there are many keys. Reading them asks for each
+// page of a listing once, polls ask for as good as one page, and memory does
+// not grow with the keys.
+func TestManyKeysCostNeitherMemoryNorListings(t *testing.T) {
+	if *keys == 0 {
+		t.Skip("a measurement of minutes: add -args -keys 100000")
+	}
+	for _, layout := range []struct {
+		name  string
+		key   func(n int, at time.Time) string
+		polls float64 // LISTs for each poll, at most
+	}{
+		{"a day of a busy account", func(n int, at time.Time) string {
+			return fmt.Sprintf("AWSLogs/111122223333/CloudTrail/eu-west-1/%s/111122223333_CloudTrail_eu-west-1_%s_%016d.json.gz",
+				at.Format("2006/01/02"), at.Format("20060102T1504Z"), n)
+		}, float64(*keys)/24/1000 + 1.5},
+		{"a folder of no layout", func(n int, at time.Time) string { return fmt.Sprintf("exports/%09d.json", n) }, float64(*keys)/1000 + 1},
+	} {
+		t.Run(layout.name, func(t *testing.T) {
+			b := newBucketTest(t, ", poll: 1s", s3test.Options{})
+			begin := time.Now().UTC().Add(-24 * time.Hour)
+			objects := make([]s3test.Object, *keys)
+			for n := range objects {
+				at := begin.Add(24 * time.Hour / time.Duration(*keys) * time.Duration(n))
+				objects[n] = s3test.Object{Key: layout.key(n, at), Body: []byte(trail(fmt.Sprintf("event-%d", n)))}
+			}
+			b.start()
+			idle := b.memory()
+			b.stop()
+			b.gateway.PutAll(t, bucket, objects)
+			objects = nil
+
+			start := time.Now()
+			b.start()
+			b.read(*keys)
+			t.Logf("%d objects read in %v with %d LISTs", *keys, time.Since(start), b.lists())
+			live := b.memory()
+
+			// Another life meets them all, and has to read none.
+			b.stop()
+			before := b.lists()
+			start = time.Now()
+			b.start()
+			b.eventually("everything is listed", func() bool { code, _ := get(t, b.metrics, "/readyz"); return code == 200 })
+			first, took := b.lists()-before, time.Since(start)
+			again := b.memory()
+
+			from, watched := b.lists(), time.Now()
+			b.eventually("twenty polls are over", func() bool { return time.Since(watched) > 20*time.Second })
+			each := float64(b.lists()-from) / time.Since(watched).Seconds()
+			t.Logf("%d keys: first listing %d LISTs in %v; then %.2f LISTs for each poll", *keys, first, took, each)
+			t.Logf("memory: %d MiB idle, %d MiB when all was read, %d MiB in the next life", idle, live, again)
+			if n := b.metric("trailship_source_objects_total"); n > 0 {
+				t.Errorf("%v objects were read again", n)
+			}
+			if pages := *keys/1000 + 1; first > 2*pages+20 {
+				t.Errorf("%d LISTs for %d pages at first", first, pages)
+			}
+			if each > layout.polls {
+				t.Errorf("%.2f LISTs for each poll, want at most %.2f", each, layout.polls)
+			}
+			b.stop()
+		})
+	}
+}
+
+// read waits until so many objects were read.
+func (b *bucketTest) read(objects int) {
+	b.Helper()
+	last, since := -1.0, time.Now()
+	for {
+		n := b.metric("trailship_source_objects_total")
+		if n >= float64(objects) {
+			return
+		}
+		if n > last {
+			last, since = n, time.Now()
+		}
+		if time.Since(since) > time.Minute {
+			b.Fatalf("%v of %d objects were read, and none for a minute; the daemon said:\n%s", n, objects, b.output())
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+func (b *bucketTest) lists() int { return b.proxy.Counts()[s3test.List] }
+
+var peak = regexp.MustCompile(`VmHWM:\s+([0-9]+) kB`)
+
+// memory is the most the daemon had so far, in MiB; 0 where nobody tells.
+func (b *bucketTest) memory() int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	m := peak.FindSubmatch(text)
+	if m == nil {
+		return 0
+	}
+	kb, _ := strconv.Atoi(string(m[1]))
+	return kb >> 10
+}
