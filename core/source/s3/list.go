@@ -117,16 +117,15 @@ func (c *scan) take(a arrival) error {
 	}
 	l.pages++
 	c.Metrics.saw(c.Name, len(a.page.objects))
-	hourAgo := l.anchor(l.began).Add(-recent)
 	sum := a.page.sum()
-	skip := l.skip && l.pages == 1 && sum == l.clean
+	if l.skip && l.pages == 1 && sum == l.clean {
+		return c.refresh() // nothing new, and everything done
+	}
+	hourAgo := l.anchor(l.began).Add(-recent)
 	open := 0
 	for _, o := range a.page.objects {
 		stamp := l.learn(o)
 		l.trail.add(o.key, stamp, hourAgo)
-		if skip {
-			continue
-		}
 		done, err := c.offer(l.folder, o)
 		if err != nil {
 			return err
@@ -183,10 +182,13 @@ func (s *Source) globs() (globs, error) {
 
 // wanted says whether an object of that key is to be read.
 func (g globs) wanted(key string) bool {
+	at, _ := locate(key)
+	return at != foreign && g.named(key)
+}
+
+// named says whether the globs want a key.
+func (g globs) named(key string) bool {
 	if strings.HasSuffix(key, "/") || len(key) <= g.cut {
-		return false
-	}
-	if at, _ := locate(key); at == foreign {
 		return false
 	}
 	return matches(g.include, key[g.cut:]) && !matches(g.exclude, key[g.cut:])
@@ -194,6 +196,13 @@ func (g globs) wanted(key string) bool {
 
 func matches(patterns []string, name string) bool {
 	for _, p := range patterns {
+		// Most globs only ask how names end, and most of the work is here.
+		if end, ok := strings.CutPrefix(p, "**/*"); ok && !strings.ContainsAny(end, `*?[]{}\/`) {
+			if strings.HasSuffix(name, end) {
+				return true
+			}
+			continue
+		}
 		if ok, _ := doublestar.Match(p, name); ok {
 			return true
 		}
@@ -203,7 +212,11 @@ func matches(patterns []string, name string) bool {
 
 // offer hands an object out unless there is nothing to read in it.
 func (c *scan) offer(f *folder, o object) (done bool, err error) {
-	if !c.wanted(o.key) || o.modified.Before(c.startsAt()) {
+	wanted := c.wanted
+	if f.dated() {
+		wanted = c.named // it is of a trail: else it would not be here
+	}
+	if !wanted(o.key) || o.modified.Before(c.startsAt()) {
 		return true, nil
 	}
 	unit, done, err := c.unit(o)
