@@ -195,6 +195,12 @@ var ruleCodes = []Code{
 		Right: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: provider == \"aws\"",
 	},
 	{
+		ID: "W211", Title: "a word the field never holds",
+		Why:   "Some fields hold one of a few words of trailship's own, which `trailship fields NAME` lists, and service is always lower case. Compared with any other text, the condition never holds, and the rule never fires.",
+		Wrong: "rules:\n  - id: refused\n    title: A call was refused\n    severity: low\n    condition: outcome == \"Denied\"",
+		Right: "rules:\n  - id: refused\n    title: A call was refused\n    severity: low\n    condition: outcome == \"denied\"",
+	},
+	{
 		ID: "W210", Title: "a revoked ATT&CK id",
 		Why:   "ATT&CK v19 gave the technique another id. Whoever counts coverage by id will not find this one.",
 		Wrong: "rules:\n  - id: key-used\n    title: Key used\n    severity: low\n    condition: service == \"cloudtrail\" and action == \"StopLogging\"\n    mitre: [T1562.008]",

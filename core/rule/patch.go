@@ -135,10 +135,12 @@ func (p *patcher) binary(n *ast.Node, b *ast.BinaryNode) {
 			p.replaceWith(n, "@+", b.Left, b.Right)
 		}
 	case "==", "!=":
+		p.words(b)
 		p.compare(n, b)
 	case "..":
 		p.span(n, b)
 	case "in":
+		p.words(b)
 		p.in(n, b)
 	case "matches":
 		p.matches(b)
