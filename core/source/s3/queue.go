@@ -136,7 +136,7 @@ func (q *Queue) endpoint() string {
 func (q *Queue) ownVisibility(ctx context.Context, api *sqs.Client) time.Duration {
 	out, err := api.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &q.SQS.URL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameVisibilityTimeout},
-	})
+	}, func(o *sqs.Options) { o.RetryMaxAttempts = 1 }) // not worth waiting for
 	if err != nil {
 		q.log().Debug("the queue does not tell its visibility timeout", "source", q.Name, "error", err)
 		return defaultVisibility
