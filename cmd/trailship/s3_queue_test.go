@@ -73,3 +73,14 @@ func TestNotificationsAreNotLostWhenTheDaemonIsKilled(t *testing.T) {
 	})
 	b.stop()
 }
+
+func TestAQueueThatIsNotThereDoesNotKeepTheListingFromReading(t *testing.T) {
+	b := newBucketTest(t, `, poll: 100ms, sqs: "http://127.0.0.1:1/000000000000/trails"`, s3test.Options{})
+	b.gateway.PutAll(t, bucket, b.fresh(16, 10))
+	b.start()
+	b.complete()
+	b.hears("the queue cannot be reached: check")
+	if code := b.stop(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+}

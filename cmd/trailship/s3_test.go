@@ -235,6 +235,44 @@ func TestABucketIsReadThoughTheDaemonIsKilled(t *testing.T) {
 	t.Logf("all were, with %d reads", b.proxy.Counts()[s3test.Get])
 }
 
+// A large object that breaks off and is then denied is read as far as it came,
+// and from there on later; no record is evaluated twice.
+func TestALargeObjectGoesOnWhereItStood(t *testing.T) {
+	b := newBucketTest(t, ", poll: 100ms", s3test.Options{})
+	large := b.made(trails.Options{Seed: 12, Files: 1, Records: 4000, Start: time.Now().Add(-time.Hour)})[0]
+	mend := b.proxy.Break(s3test.Fault{Op: s3test.Get, Status: 403, Code: "AccessDenied"})
+	b.proxy.Break(s3test.Fault{Op: s3test.Get, First: 1, CutAfter: len(large.Body) / 2})
+	b.gateway.Put(t, bucket, large.Key, large.Body)
+	b.start()
+	b.hears("s3:GetObject on arn:aws:s3:::" + bucket)
+	if n := len(b.alerts()); n >= len(b.want) {
+		t.Errorf("%d of %d events are alerted of half an object", n, len(b.want))
+	}
+	b.eventually("the first half is alerted", func() bool { return len(b.alerts()) > len(b.want)/4 })
+	mend()
+	b.complete()
+	b.eventually("every record was evaluated once", func() bool { return b.metric("trailship_records_total") == 4000 })
+	b.stop()
+}
+
+// What counts is when the source was read first, not when the daemon started.
+func TestAStartLeavesOutWhatIsOlderAndNothingElse(t *testing.T) {
+	b := newBucketTest(t, ", poll: 100ms, start: now", s3test.Options{})
+	for _, o := range b.fresh(13, 10) {
+		b.gateway.PutAt(t, bucket, o.Key, o.Body, time.Now().Add(-time.Hour))
+	}
+	clear(b.want)
+	b.start()
+	b.eventually("it is listed", func() bool { code, _ := get(t, b.metrics, "/readyz"); return code == 200 })
+	b.gateway.PutAll(t, bucket, b.fresh(14, 10))
+	b.complete()
+	b.kill()
+	b.gateway.PutAll(t, bucket, b.fresh(15, 10))
+	b.start()
+	b.complete()
+	b.stop()
+}
+
 // lab is the public lab trail, filed as if it was of yesterday.
 func (b *bucketTest) lab() (objects []s3test.Object) {
 	b.Helper()
