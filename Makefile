@@ -42,7 +42,8 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 	done
 
 chaos: build ## kill the daemon CHAOS_ROUNDS (200) times at random moments and count what is lost
-	go test -run '^TestKilledAtAnyMoment$$' -timeout 60m -v ./cmd/trailship -args -rounds $(CHAOS_ROUNDS)
+	go test -run '^(TestKilledAtAnyMoment|TestABucketIsReadThoughTheDaemonIsKilled|TestLateObjectsAreReadByADayThatPassesInSeconds)$$' \
+	  -timeout 60m -v ./cmd/trailship -args -rounds $(CHAOS_ROUNDS)
 
 demo: build ## watch sample trails, see alerts, break and mend a rule
 	@./examples/demo.sh
