@@ -179,20 +179,20 @@ func (m *memory) contribute(c Contribution, at int64, g group) error {
 	if err != nil {
 		return err
 	}
-	changed, evicted := m.state.add(w, mark{at: at, id: c.Event, steps: c.Steps}, c.Value)
-	w.changed = w.changed || changed
-	if evicted > 0 {
-		m.round.Tally.Evicted[m.rule.ID] += evicted
+	made := m.state.add(w, mark{at: at, id: c.Event, steps: c.Steps}, c.Value)
+	w.changed = w.changed || made.changed
+	if made.evicted > 0 {
+		m.round.Tally.Evicted[m.rule.ID] += made.evicted
 	}
-	if !changed && !w.silent {
-		return nil
-	}
-	for b := bucket; b <= bucket+1; b++ {
-		if err := m.look(c, at, g, b); err != nil {
+	if made.here || w.silent {
+		if err := m.look(c, at, g, bucket); err != nil {
 			return err
 		}
 	}
-	return nil
+	if !made.changed {
+		return nil
+	}
+	return m.look(c, at, g, bucket+1)
 }
 
 // look raises the alert of a bucket that fires and has not yet.

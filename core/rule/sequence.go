@@ -6,25 +6,24 @@ import (
 )
 
 // addStep keeps an event of a sequence.
-func (s *stateful) addStep(w *window, m mark) (changed bool, evicted int) {
+func (s *stateful) addStep(w *window, m mark) added {
 	i, known := find(w.marks, m)
 	if known {
-		if steps := w.marks[i].steps | m.steps; steps != w.marks[i].steps {
-			w.marks[i].steps = steps
-			return true, 0
-		}
-		return false, 0
+		more := w.marks[i].steps|m.steps != w.marks[i].steps
+		w.marks[i].steps |= m.steps
+		return added{changed: more, here: more}
 	}
 	w.marks = slices.Insert(w.marks, i, m)
 	if s.simple() {
-		return s.keepEnds(w, m), 0
+		kept := s.keepEnds(w, m)
+		return added{changed: kept, here: kept}
 	}
-	for len(w.marks) > s.bound() {
-		w.marks = slices.Delete(w.marks, s.dispensable(w), s.dispensable(w)+1)
-		evicted++
+	evicted := 0
+	if len(w.marks) > s.bound() {
+		evicted = s.thin(w)
+		w.evicted = true
 	}
-	w.evicted = w.evicted || evicted > 0
-	return true, evicted
+	return added{changed: true, here: true, evicted: evicted}
 }
 
 // simple sequences, one event and then another, need four of each step.
@@ -83,24 +82,29 @@ func (s *stateful) bound() int {
 	return max(keptSequence, sum)
 }
 
-// dispensable is the place of an event near the middle that is not among the
-// oldest or newest of its steps: those decide most.
-func (s *stateful) dispensable(w *window) int {
+// thin lets events near the middle go, an eighth of all at a time so that it
+// is seldom done. The oldest and newest of each step stay: they decide most.
+func (s *stateful) thin(w *window) (gone int) {
 	keep := make([]bool, len(w.marks))
 	for i, st := range s.steps {
 		for _, place := range ends(w.marks, 1<<i, st.count) {
 			keep[place] = true
 		}
 	}
-	middle := len(w.marks) / 2
-	for d := range middle + 1 {
-		for _, i := range []int{middle - d, middle + d} {
-			if i < len(keep) && !keep[i] {
-				return i
-			}
+	gone = len(w.marks) / 8
+	from := (len(w.marks) - gone) / 2
+	kept := w.marks[:0]
+	left := gone
+	for i, m := range w.marks {
+		if i >= from && left > 0 && !keep[i] {
+			left--
+			continue
 		}
+		kept = append(kept, m)
 	}
-	return middle
+	clear(w.marks[len(kept):])
+	w.marks = kept
+	return gone - left
 }
 
 // completes looks for an event of the last step, the newest there is, at which

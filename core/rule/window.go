@@ -72,16 +72,23 @@ func (s *stateful) decodeWindow(b []byte) (*window, error) {
 
 func (s *stateful) distinct() bool { return s.form == formThreshold && s.value != nil }
 
-// add puts a contribution into a window. It reports whether anything changed,
-// and how many contributions had to go that might have mattered.
-func (s *stateful) add(w *window, m mark, value string) (changed bool, evicted int) {
+// added is what became of a contribution to a window.
+type added struct {
+	changed bool // something is kept differently
+	here    bool // it may make this bucket fire, and not only the next
+	evicted int  // how many had to go that might have mattered
+}
+
+// add puts a contribution into a window.
+func (s *stateful) add(w *window, m mark, value string) added {
 	switch {
 	case s.form == formSequence:
 		return s.addStep(w, m)
 	case s.distinct():
-		return s.addValue(w, m, value), 0
+		return s.addValue(w, m, value)
 	}
-	return s.addEvent(w, m), 0
+	changed := s.addEvent(w, m)
+	return added{changed: changed, here: changed}
 }
 
 // fires says whether the window cur, whose predecessor is prev, fires; the
@@ -135,7 +142,7 @@ func (s *stateful) countEvents(prev, cur *window, from, to int64) *sight {
 
 // addValue keeps the oldest and the newest contribution of each value, and
 // from `count` values on those that were seen last.
-func (s *stateful) addValue(w *window, m mark, value string) bool {
+func (s *stateful) addValue(w *window, m mark, value string) added {
 	if w.spans == nil {
 		w.spans = map[string]sighting{}
 	}
@@ -151,13 +158,13 @@ func (s *stateful) addValue(w *window, m mark, value string) bool {
 		v.last = m
 	}
 	if known && v == old {
-		return false
+		return added{}
 	}
 	w.spans[value] = v
 	if len(w.spans) > s.count {
 		s.dropValue(w)
 	}
-	return true
+	return added{changed: true, here: !known || v.first != old.first}
 }
 
 // dropValue lets the value go that was seen longest ago.
