@@ -25,7 +25,7 @@ const (
 
 // installTime is how long an installation may take before a test gives up;
 // the next one goes on from what the build cache holds.
-const installTime = 6 * time.Minute
+const installTime = 9 * time.Minute
 
 // Install makes sure that the servers are there: the S3 server, built from its
 // source in some minutes, and the queue server, fetched with npm. Tests do it
