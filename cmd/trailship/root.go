@@ -42,9 +42,9 @@ func (r root) run(ctx context.Context, args []string) error {
 
 const about = `trailship watches cloud audit trails and tells people what matters.
 
-It reads AWS CloudTrail and Alibaba ActionTrail records from directories,
-turns them into OCSF events, matches them against YAML rules, and hands the
-alerts to output plugins that run as processes of their own.`
+It reads AWS CloudTrail and Alibaba ActionTrail records from directories and
+buckets, turns them into OCSF events, matches them against YAML rules, and hands
+the alerts to output plugins that run as processes of their own.`
 
 const exitCodes = `
 Exit codes:
