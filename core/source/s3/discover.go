@@ -46,10 +46,11 @@ func (c *scan) discover() error {
 		}
 		found[id] = f
 	}
-	if d.partly {
-		for id, f := range c.folders { // it may still be there
-			found[id] = f
+	for id, f := range c.folders {
+		if found[id] != f && d.partly {
+			found[id] = f // it may still be there
 		}
+		f.gone = found[id] != f
 	}
 	if fresh > 0 {
 		c.log().Info("found folders to list", "source", c.Name, "new", fresh, "all", len(found))

@@ -23,6 +23,7 @@ type folder struct {
 	prefix string // what is listed
 	leaf   string // the leaf that prefix is, or is in; "" when there are no days
 	flat   bool   // only what is directly below prefix, not in folders
+	gone   bool   // it is not there any more
 
 	swept  bool      // it was listed as far back as needed, once
 	polled time.Time // when last listed, however far

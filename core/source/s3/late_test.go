@@ -38,20 +38,19 @@ func delay(r *rand.Rand) time.Duration {
 	return minutes(35*60, 30*24*60)
 }
 
-// deliveriesOf makes what some leaves bring in a span of time.
-func deliveriesOf(r *rand.Rand, leaves int, begin time.Time, span time.Duration) []comes {
-	var all []comes
+// deliveriesOf makes what some leaves bring in a span of time, some objects
+// each so often.
+func deliveriesOf(r *rand.Rand, leaves int, begin time.Time, span, apart time.Duration) (all []comes) {
 	for leaf := range leaves {
 		account, region := fmt.Sprintf("%012d", leaf/2+1), []string{"eu-west-1", "us-east-1"}[leaf%2]
-		each := []int{1, 1, 2, 6}[r.IntN(4)] // objects every 5 minutes
-		for at := begin; at.Before(begin.Add(span)); at = at.Add(5 * time.Minute) {
+		each := []int{1, 1, 2, 6}[r.IntN(4)] // objects at a time
+		for at := begin; at.Before(begin.Add(span)); at = at.Add(apart) {
 			for range 1 + r.IntN(each) {
 				stamp := at.Add(time.Duration(r.IntN(300)) * time.Second)
 				all = append(all, comes{trailKey(account, region, stamp, fmt.Sprintf("%016x", r.Uint64())), stamp.Add(delay(r))})
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b comes) int { return a.at.Compare(b.at) })
 	return all
 }
 
@@ -65,7 +64,8 @@ func TestNothingLateIsMissed(t *testing.T) {
 		failures := rapid.SampledFrom([]float64{0, 0.05}).Draw(t, "failures")
 		w := newWorld(t)
 		begin := w.clock
-		all := deliveriesOf(r, leaves, begin, 6*time.Hour)
+		all := append(deliveriesOf(r, leaves, begin, 3*time.Hour, 5*time.Minute), deliveriesOf(r, leaves, begin.Add(3*time.Hour), 31*24*time.Hour, 6*time.Hour)...)
+		slices.SortFunc(all, func(a, b comes) int { return a.at.Compare(b.at) })
 		w.refuse = func(source.Object) bool { return r.Float64() < failures }
 
 		// Hours of polls every minute, then rarer ones until the last is there
@@ -74,8 +74,8 @@ func TestNothingLateIsMissed(t *testing.T) {
 		lists := 0
 		for end := all[len(all)-1].at.Add(25 * time.Hour); w.clock.Before(end); {
 			step := time.Minute
-			if w.clock.Sub(begin) > 7*time.Hour {
-				step = 2 * time.Hour
+			if w.clock.Sub(begin) > 4*time.Hour {
+				step = 4 * time.Hour
 			}
 			w.clock = w.clock.Add(step)
 			for next < len(all) && !all[next].at.After(w.clock) {

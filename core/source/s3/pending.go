@@ -74,7 +74,7 @@ func (c *scan) again() error {
 		switch {
 		case o.round == p.round:
 			continue
-		case o.gone.Load(), over(c.now, o.since, pendingFor), o.folder.covers(key, p.round):
+		case o.gone.Load(), o.folder.gone, over(c.now, o.since, pendingFor), o.folder.covers(key, p.round):
 			delete(p.objects, key)
 			continue
 		}

@@ -60,7 +60,11 @@ func (r *body) Read(p []byte) (int, error) {
 		if r.offset-r.mark >= slice {
 			r.mark, r.waited, r.tries = r.offset, 0, 0
 		}
-		if err == io.EOF && r.object.size >= 0 && r.offset != r.object.size {
+		switch {
+		case err == nil || r.object.size < 0:
+		case r.offset == r.object.size:
+			err = io.EOF // whatever became of the connection after the last byte
+		case err == io.EOF:
 			err = io.ErrUnexpectedEOF
 		}
 		if err == nil || err == io.EOF {
