@@ -93,40 +93,41 @@ func TestWhateverGoesWrongNothingIsMissedAndNothingIsTwice(t *testing.T) {
 	for n, test := range []struct {
 		name   string
 		faults func(put []s3test.Object) []s3test.Fault
-		meet   int  // requests before it is mended
-		alone  bool // only the first object suffers: the others are read meanwhile
+		meet   int    // requests before it is mended
+		alone  bool   // only the first object suffers: the others are read meanwhile
+		says   string // what the log tells
 	}{
 		{"S3 has an internal error", func([]s3test.Object) []s3test.Fault {
 			return []s3test.Fault{{Status: 500, Code: "InternalError"}}
-		}, 3, false},
+		}, 3, false, ""},
 		{"S3 wants less", func([]s3test.Object) []s3test.Fault {
 			return []s3test.Fault{{Status: 503, Code: "SlowDown", Message: "Please reduce your request rate.", Every: 2}}
-		}, 6, false},
+		}, 6, false, ""},
 		{"connections are reset inside a body", func([]s3test.Object) []s3test.Fault {
 			return []s3test.Fault{{Op: s3test.Get, ResetAfter: 300}, {Op: s3test.List, ResetAfter: 200, Every: 2}}
-		}, 4, false},
+		}, 4, false, ""},
 		{"bodies end before their length", func([]s3test.Object) []s3test.Fault {
 			return []s3test.Fault{{Op: s3test.Get, CutAfter: 1000}}
-		}, 4, false},
+		}, 4, false, ""},
 		{"a body is too short under a length that fits", func(o []s3test.Object) []s3test.Fault {
 			return []s3test.Fault{{Op: s3test.Get, Key: one(o), ShortBy: 100}}
-		}, 1, true},
+		}, 1, true, ""},
 		{"a body comes slowly", func(o []s3test.Object) []s3test.Fault {
 			return []s3test.Fault{{Op: s3test.Get, Key: one(o), Drip: 20 * time.Millisecond}}
-		}, 1, true},
+		}, 1, true, ""},
 		{"one object is denied", func(o []s3test.Object) []s3test.Fault {
 			return []s3test.Fault{{Op: s3test.Get, Key: one(o), Status: 403, Code: "AccessDenied"}}
-		}, 1, true},
+		}, 1, true, "need s3:GetObject on arn:aws:s3:::" + bucket},
 		{"KMS denies one object", func(o []s3test.Object) []s3test.Fault {
 			return []s3test.Fault{{Op: s3test.Get, Key: one(o), Status: 403, Code: "AccessDenied",
 				Message: "User: arn:aws:iam::111122223333:user/trailship is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:111122223333:key/x"}}
-		}, 1, true},
+		}, 1, true, "need kms:Decrypt"},
 		{"a listed object cannot be found for a while", func(o []s3test.Object) []s3test.Fault {
 			return []s3test.Fault{{Op: s3test.Get, Key: one(o), Status: 404, Code: "NoSuchKey"}}
-		}, 1, true},
+		}, 1, true, ""},
 		{"an object is not listed for some polls", func(o []s3test.Object) []s3test.Fault {
 			return []s3test.Fault{{Op: s3test.List, Hide: one(o)}}
-		}, 6, true},
+		}, 6, true, ""},
 	} {
 		objects := b.fresh(uint64(100+n), 6)
 		suffering := eventsOf(t, objects[0].Body)
@@ -142,11 +143,15 @@ func TestWhateverGoesWrongNothingIsMissedAndNothingIsTwice(t *testing.T) {
 				return len(b.alerts()) >= len(b.want)-len(suffering)
 			})
 		}
+		b.hears(test.says)
 		for _, m := range mend {
 			m()
 		}
 		b.complete()
 		t.Logf("%s: fine after %d broken requests", test.name, b.proxy.Met()-met)
+	}
+	if n := b.metric("trailship_source_read_errors_total"); n < 2 {
+		t.Errorf("%v objects could not be read, says the metric; two were denied", n)
 	}
 	if code := b.stop(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
