@@ -22,7 +22,8 @@ func (p *program) explainCommand() *cobra.Command {
 		Short: "Say why a rule matches a record, or why not",
 		Long: `Evaluates a rule over the records of a trail file (- is standard input) and
 prints the value of every part of its condition, and which exception stopped
-it.`,
+it. A rule that remembers sees the records one after the other, and nothing
+else: how full its window is with each is said.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeRules,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -56,7 +57,10 @@ func (p *program) explain(id, file string) error {
 	}
 	defer in.Close()
 
-	var ev event.Event
+	var (
+		ev     event.Event
+		before rule.Scratch // what rules that remember saw of the file
+	)
 	seen, explained := 0, 0
 	for r := decode.NewReader(in, decode.Limits{}); ; seen++ {
 		rec, err := r.Next()
@@ -78,14 +82,14 @@ func (p *program) explain(id, file string) error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		explained++
-		if err := p.printExplanation(set, id, &ev, format); err != nil {
+		if err := p.printExplanation(set, &before, id, &ev, format); err != nil {
 			return err
 		}
 	}
 }
 
-func (p *program) printExplanation(set *rule.Set, id string, ev *event.Event, format string) error {
-	x, err := set.Explain(id, ev)
+func (p *program) printExplanation(set *rule.Set, before *rule.Scratch, id string, ev *event.Event, format string) error {
+	x, err := set.ExplainAfter(before, id, ev)
 	if err != nil {
 		return err
 	}
@@ -94,6 +98,9 @@ func (p *program) printExplanation(set *rule.Set, id string, ev *event.Event, fo
 	}
 	fmt.Fprintf(p.stdout, "%s  %s %s %s\n", ev.ID, ev.Provider, ev.Service, ev.Action)
 	for _, t := range x.Conditions {
+		p.printTerm(t, 1)
+	}
+	for _, t := range x.Steps {
 		p.printTerm(t, 1)
 	}
 	for _, e := range x.Exceptions {
@@ -112,6 +119,9 @@ func (p *program) printExplanation(set *rule.Set, id string, ev *event.Event, fo
 	if !x.Matched {
 		_, err = fmt.Fprintf(p.stdout, "no alert: %s\n", x.Stopped)
 		return err
+	}
+	if x.Memory != nil {
+		fmt.Fprintf(p.stdout, "  %s\n", x.Memory)
 	}
 	_, err = fmt.Fprintf(p.stdout, "alert %s: %s\n", x.AlertID, x.Message)
 	return err

@@ -17,7 +17,9 @@ type Explanation struct {
 	Matched    bool               `json:"matched"` // an alert would go out
 	Stopped    string             `json:"stopped"` // what stopped it, "" when it matched
 	Conditions []Term             `json:"conditions"`
+	Steps      []Term             `json:"steps,omitempty"` // of a sequence
 	Exceptions []ExceptionOutcome `json:"exceptions,omitempty"`
+	Memory     *Filling           `json:"memory,omitempty"` // of a rule that remembers
 	AlertID    string             `json:"alert_id,omitempty"`
 	Message    string             `json:"message,omitempty"`
 	Fields     []event.Field      `json:"fields,omitempty"`
@@ -51,9 +53,16 @@ type sourceText struct {
 // ErrUnknownRule is the error of Explain for an id no rule has.
 var ErrUnknownRule = errors.New("unknown rule")
 
-// Explain evaluates a rule on an event part by part. Nothing is counted.
-// Goroutines may call it at the same time, each with an event of its own.
+// Explain evaluates a rule on an event part by part. Nothing is counted, and a
+// rule that remembers has seen nothing before. Goroutines may call it at the
+// same time, each with an event of its own.
 func (s *Set) Explain(id string, ev *event.Event) (Explanation, error) {
+	return s.ExplainAfter(&Scratch{}, id, ev)
+}
+
+// ExplainAfter is Explain for a rule that remembers what is in the state, which
+// takes in the event. A candidate of first_seen is decided at once.
+func (s *Set) ExplainAfter(before *Scratch, id string, ev *event.Event) (Explanation, error) {
 	r := s.Rule(id)
 	if r == nil {
 		return Explanation{}, fmt.Errorf("%w %q", ErrUnknownRule, id)
@@ -70,6 +79,9 @@ func (s *Set) Explain(id string, ev *event.Event) (Explanation, error) {
 		out.Exceptions = append(out.Exceptions, x.exception(&r.Exceptions[i]))
 	}
 	out.Stopped = x.stopped(r, out)
+	if r.state != nil {
+		return x.remember(s, before, r, out)
+	}
 	if out.Matched = out.Stopped == ""; out.Matched {
 		m := x.m.match(r, ev)
 		out.AlertID, out.Message, out.Fields = m.ID, m.Message, m.Fields

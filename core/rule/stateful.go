@@ -32,6 +32,7 @@ type step struct {
 	name       string
 	count      int
 	conditions []*expression
+	text       sourceText // for Explain
 }
 
 // Form is how the rule raises alerts: plain, dedup, threshold, sequence or
@@ -188,7 +189,8 @@ func (b *builder) sequence(doc *sequenceDoc) *stateful {
 		b.stepName(d.Name, names)
 		var a anchors
 		if d.Condition.Node.Kind() != diag.Absent {
-			st.conditions, a = b.condition(d.Condition, b.scope(d.Condition.Node))
+			st.text = sourceText{d.Condition.Value, b.scope(d.Condition.Node)}
+			st.conditions, a = b.condition(d.Condition, st.text.scope)
 		}
 		if i == 0 {
 			s.anchors = a
