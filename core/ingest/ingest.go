@@ -14,6 +14,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +67,7 @@ type Ingest struct {
 	pieces   chan *piece
 	room     *semaphore.Weighted // in pieces and what the committer holds
 	inflight inflight
-	listed   []atomic.Bool
+	listed   listings
 	total    counters
 	recall   recall
 }
@@ -138,7 +139,6 @@ func (in *Ingest) prepare() {
 	in.pieces = make(chan *piece, 256)
 	in.room = semaphore.NewWeighted(waitingBytes)
 	in.recall = recall{judge: rule.Judge{Retention: in.Retention, Now: in.Now}}
-	in.listed = make([]atomic.Bool, len(in.Sources))
 }
 
 // Summary says what was done so far. Safe to call while Run runs.
@@ -154,16 +154,38 @@ func (in *Ingest) Summary() Summary {
 	}
 }
 
-// Unlisted returns the names of the sources that were not listed in full yet.
-// Safe to call while Run runs.
+// Unlisted returns the names of the sources that were not listed in full yet,
+// each once. Safe to call before and while Run runs.
 func (in *Ingest) Unlisted() []string {
 	var names []string
-	for i := range in.listed {
-		if !in.listed[i].Load() {
-			names = append(names, in.Sources[i].Name)
+	for i, s := range in.Sources {
+		if !in.listed.has(i) && !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
 		}
 	}
 	return names
+}
+
+// listings are the sources that were listed in full. The zero value is none;
+// safe for concurrent use.
+type listings struct {
+	mu   sync.Mutex
+	done map[int]bool // by index
+}
+
+func (l *listings) add(i int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done == nil {
+		l.done = map[int]bool{}
+	}
+	l.done[i] = true
+}
+
+func (l *listings) has(i int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.done[i]
 }
 
 // scan lists one source again and again (with Once: until it has handed out
@@ -199,7 +221,7 @@ func (in *Ingest) scan(ctx context.Context, i int) {
 			in.Log.Error("listing failed", "source", s.Name, "error", err)
 		} else {
 			failures = 0
-			in.listed[i].Store(true)
+			in.listed.add(i)
 		}
 		if in.Once {
 			// A long file is handed out run by run. What comes meanwhile is for
