@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/trailship/trailship/core/decode"
 	"github.com/trailship/trailship/core/event"
 	"github.com/trailship/trailship/examples/trails"
@@ -29,7 +31,7 @@ var rounds = flag.Int("rounds", 12, "how often TestKilledAtAnyMoment kills the d
 func TestKilledAtAnyMoment(t *testing.T) {
 	c := newChaos(t)
 	clean := c.life(t, func() time.Duration { return time.Hour })
-	t.Logf("%d distinct events; a clean run takes %v", len(c.want), clean)
+	t.Logf("%d distinct events, %d alerts of rules that remember; a clean run takes %v", len(c.want), len(c.memory), clean)
 
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -46,6 +48,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 type chaos struct {
 	bin, dir string
 	want     map[string]bool // event ids
+	memory   map[string]bool // alerts of the rules that remember, of the first life
 	kills    int
 	again    int
 }
@@ -85,6 +88,23 @@ rules:
     title: A record was read
     severity: info
     condition: provider in ["aws", "alibaba"]
+  - id: busy
+    title: A principal was busy
+    severity: info
+    condition: service != ""
+    threshold: {count: 5, within: 10m, group_by: [principal.id]}
+  - id: wide
+    title: A principal used many services
+    severity: info
+    condition: service != ""
+    threshold: {count: 3, within: 1h, group_by: [principal.id], distinct: service}
+  - id: turned
+    title: A refusal and then a change
+    severity: info
+    sequence:
+      by: [account]
+      within: 1h
+      steps: [{name: no, condition: outcome != "success"}, {name: yes, condition: access == "write" and outcome == "success"}]
 `
 
 // life runs the daemon until it gets through, killing it after each pause,
@@ -119,13 +139,24 @@ func (c *chaos) life(t *testing.T, pause func() time.Duration) time.Duration {
 func (c *chaos) check(t *testing.T) {
 	t.Helper()
 	events := map[string]string{} // event id → alert id
+	memory := map[string]bool{}
 	lines := 0
 	for _, a := range alertsIn(t, filepath.Join(c.dir, "alerts.ndjson")) {
+		if a.rule != "everything" {
+			memory[a.rule+" "+a.id] = true
+			continue
+		}
 		lines++
 		if other, ok := events[a.event]; ok && other != a.id {
 			t.Errorf("event %s was alerted as %s and as %s", a.event, other, a.id)
 		}
 		events[a.event] = a.id
+	}
+	if c.memory == nil {
+		c.memory = memory
+	}
+	if d := cmp.Diff(c.memory, memory); d != "" || len(memory) == 0 {
+		t.Errorf("%d alerts of rules that remember; of the clean run (-) and of this one (+):\n%s", len(memory), d)
 	}
 	c.again += lines - len(events)
 	for id := range c.want {
@@ -138,7 +169,7 @@ func (c *chaos) check(t *testing.T) {
 	}
 }
 
-type delivered struct{ id, event string }
+type delivered struct{ id, event, rule string }
 
 // alertsIn reads a file output.
 func alertsIn(t *testing.T, path string) []delivered {
@@ -156,12 +187,13 @@ func alertsIn(t *testing.T, path string) []delivered {
 			Info struct {
 				UID     string
 				Related []struct{ UID string } `json:"related_events"`
+				Rule    struct{ UID string }   `json:"analytic"`
 			} `json:"finding_info"`
 		}
 		if err := json.Unmarshal(s.Bytes(), &a); err != nil {
 			t.Fatalf("%s, line %d: %v", path, len(all)+1, err)
 		}
-		all = append(all, delivered{a.Info.UID, a.Info.Related[0].UID})
+		all = append(all, delivered{a.Info.UID, a.Info.Related[0].UID, a.Info.Rule.UID})
 	}
 	if err := s.Err(); err != nil {
 		t.Fatal(err)
