@@ -65,7 +65,7 @@ func (s *Source) awsConfig(ctx context.Context) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.MaxAttempts, o.MaxBackoff = attempts, 10*time.Second
+				o.MaxAttempts, o.MaxBackoff = attempts, 3*time.Second
 			})
 		}),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(transport)),
