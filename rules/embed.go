@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-//go:embed all:kms
+//go:embed all:kms all:principals all:secrets all:signin
 var packs embed.FS
 
 // Pack returns the files of a shipped pack, and whether there is one of that
