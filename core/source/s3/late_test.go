@@ -64,7 +64,7 @@ func TestNothingLateIsMissed(t *testing.T) {
 		failures := rapid.SampledFrom([]float64{0, 0.05}).Draw(t, "failures")
 		w := newWorld(t)
 		begin := w.clock
-		all := append(deliveriesOf(r, leaves, begin, 3*time.Hour, 5*time.Minute), deliveriesOf(r, leaves, begin.Add(3*time.Hour), 31*24*time.Hour, 6*time.Hour)...)
+		all := append(deliveriesOf(r, leaves, begin, 2*time.Hour, 5*time.Minute), deliveriesOf(r, leaves, begin.Add(2*time.Hour), 31*24*time.Hour, 6*time.Hour)...)
 		slices.SortFunc(all, func(a, b comes) int { return a.at.Compare(b.at) })
 		w.refuse = func(source.Object) bool { return r.Float64() < failures }
 
@@ -74,8 +74,8 @@ func TestNothingLateIsMissed(t *testing.T) {
 		lists := 0
 		for end := all[len(all)-1].at.Add(25 * time.Hour); w.clock.Before(end); {
 			step := time.Minute
-			if w.clock.Sub(begin) > 4*time.Hour {
-				step = 4 * time.Hour
+			if w.clock.Sub(begin) > 150*time.Minute {
+				step = 6 * time.Hour
 			}
 			w.clock = w.clock.Add(step)
 			for next < len(all) && !all[next].at.After(w.clock) {

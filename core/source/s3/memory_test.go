@@ -21,7 +21,6 @@ type memory struct {
 	objects []object // by key
 	lists   int
 	broken  func(prefix string) error
-	listing func() // called with each page
 }
 
 func (m *memory) put(key string, modified time.Time) {
@@ -53,9 +52,6 @@ func (m *memory) list(ctx context.Context, prefix, after string, folders bool) i
 			}
 			if err == nil {
 				err = ctx.Err()
-			}
-			if m.listing != nil {
-				m.listing()
 			}
 			if !yield(p, err) || err != nil {
 				return
