@@ -71,7 +71,7 @@ func newChaos(t *testing.T) *chaos {
 			c.want[id] = true
 		}
 	}
-	write(t, filepath.Join(c.dir, "rules", "all.yaml"), catchAll)
+	write(t, filepath.Join(c.dir, "rules", "all.yaml"), catchAll+remembering)
 	write(t, filepath.Join(c.dir, "trailship.yaml"), fmt.Sprintf(`
 version: 1
 data_dir: data
@@ -88,6 +88,10 @@ rules:
     title: A record was read
     severity: info
     condition: provider in ["aws", "alibaba"]
+`
+
+// remembering continues catchAll with rules that have state.
+const remembering = `
   - id: busy
     title: A principal was busy
     severity: info
