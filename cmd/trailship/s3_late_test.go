@@ -136,7 +136,7 @@ func runLoop(t *testing.T, src source.Source, now func() time.Time) (store.Store
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	set, list := rule.Load([]rule.Root{{FS: fstest.MapFS{"all.yaml": {Data: []byte(catchAll)}}}}, rule.Options{})
+	set, list := rule.Load([]rule.Root{{FS: fstest.MapFS{"all.yaml": {Data: []byte(everyRecord)}}}}, rule.Options{})
 	if len(list) > 0 {
 		t.Fatal(list)
 	}

@@ -34,6 +34,15 @@ type bucketTest struct {
 
 const bucket = "acme-trails"
 
+// everyRecord alerts once for every event.
+const everyRecord = `
+rules:
+  - id: everything
+    title: A record was read
+    severity: info
+    condition: provider in ["aws", "alibaba"]
+`
+
 // newBucketTest starts everything but the daemon. The source's further keys
 // follow.
 func newBucketTest(t *testing.T, keys string, o s3test.Options) *bucketTest {
@@ -50,7 +59,7 @@ func newBucketTest(t *testing.T, keys string, o s3test.Options) *bucketTest {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	b.random = rand.New(rand.NewPCG(seed, 0))
-	b.daemonTest = newDaemonTest(t, map[string]string{"rules/all.yaml": catchAll})
+	b.daemonTest = newDaemonTest(t, map[string]string{"rules/all.yaml": everyRecord})
 	b.is(s3test.AccessKey, s3test.SecretKey)
 	b.configure(fmt.Sprintf("{name: trails, type: s3, bucket: %s, region: eu-west-1, %s%s}", bucket, b.through(), keys))
 	return b
