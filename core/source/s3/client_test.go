@@ -57,8 +57,8 @@ func TestWhereABucketIs(t *testing.T) {
 }
 
 // first scans a source of which everything is asked of one server, and returns
-// the error and the requests.
-func first(t *testing.T, s *Source, answer http.HandlerFunc) (said error, asked []*http.Request) {
+// the requests.
+func first(t *testing.T, s *Source, answer http.HandlerFunc) (asked []*http.Request, said error) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -76,7 +76,7 @@ func first(t *testing.T, s *Source, answer http.HandlerFunc) (said error, asked 
 	if err != nil {
 		err = fmt.Errorf("%s", strings.ReplaceAll(err.Error(), server.URL, "SERVER"))
 	}
-	return err, asked
+	return asked, err
 }
 
 const empty = `<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>`
@@ -87,7 +87,7 @@ func TestARoleIsTakenOn(t *testing.T) {
 		Credentials: Credentials{AccessKeyID: "id", SecretAccessKey: "secret"},
 		AssumeRole:  AssumeRole{ARN: "arn:aws:iam::111122223333:role/trails", ExternalID: "shibboleth"},
 	}
-	err, asked := first(t, s, func(w http.ResponseWriter, r *http.Request) {
+	asked, err := first(t, s, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			fmt.Fprint(w, `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ROLEKEY</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>TOKEN</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)
 			return
@@ -143,7 +143,7 @@ func TestEachMistakeSaysWhatToDo(t *testing.T) {
 			fmt.Fprint(w, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>`)
 		}, "listing s3://acme/: cannot take on the role arn:aws:iam::111122223333:role/trails: its trust policy must name these credentials (and external_id, if it asks for one), and they need sts:AssumeRole on it: AccessDenied: not authorized"},
 	} {
-		err, _ := first(t, test.source, test.answer)
+		_, err := first(t, test.source, test.answer)
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("got  %v\nwant %s", err, test.want)
 		}

@@ -93,9 +93,6 @@ func aliyunSteps(names []string) (place, []string) {
 	return within, names[1:]
 }
 
-// digest says whether a key is of the digests, which hold no records.
-func digest(key string) bool { return strings.Contains("/"+key, "/CloudTrail-Digest/") }
-
 // delivered matches the moment in a file's name, as in
 // 123456789012_CloudTrail_eu-west-1_20260314T1505Z_Ab12Cd34Ef56Gh78.json.gz or
 // Actiontrail_cn-hangzhou_20260314150500_1002_4_1146_0f…e.gz.

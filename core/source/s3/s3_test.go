@@ -18,7 +18,6 @@ type fake struct {
 	*testing.T
 	*Source
 	backend gofakes3.Backend
-	ledger  sourcetest.Ledger
 }
 
 func newFake(t *testing.T) *fake {

@@ -237,7 +237,7 @@ func TestWhatFailedIsOfferedAgain(t *testing.T) {
 	old := trailKey("111122223333", "eu-west-1", w.clock.Add(-10*24*time.Hour), "denied")
 	w.put(old, w.clock)
 	for n := range 2000 {
-		w.put(trailKey("111122223333", "eu-west-1", w.clock.Add(-time.Duration(n)*time.Minute), fmt.Sprint(n)), w.clock)
+		w.put(trailKey("111122223333", "eu-west-1", w.clock.Add(time.Duration(n-2000)*time.Minute), fmt.Sprint(n)), w.clock)
 	}
 	tries := 0
 	w.refuse = func(o source.Object) bool {
@@ -372,8 +372,9 @@ func TestFirstListingsGoSideBySide(t *testing.T) {
 
 func TestALateObjectOfABusyLeafIsReadWithinTheHour(t *testing.T) {
 	w := newWorld(t)
-	for n := range 40_000 {
-		at := w.clock.Add(-time.Duration(n) * 5 * time.Second)
+	const objects = 40_000
+	for n := range objects {
+		at := w.clock.Add(time.Duration(n-objects) * 5 * time.Second)
 		w.put(trailKey("111122223333", "eu-west-1", at, fmt.Sprint(n)), at)
 	}
 	w.scan()
