@@ -89,7 +89,7 @@ func newEvaluation(reg prometheus.Registerer, log *slog.Logger) *evaluation {
 	}
 	e := &evaluation{
 		failed: counter("rule_eval_errors_total", "Evaluations that failed; each counts as no match."),
-		empty:  counter("rule_empty_key_total", "Matches whose key values were all empty, so that they were not deduplicated."),
+		empty:  counter("rule_empty_key_total", "Matches whose key values were all empty: they were not deduplicated, or did not contribute."),
 		log:    log,
 	}
 	reg.MustRegister(e.failed, e.empty)
