@@ -96,6 +96,10 @@ func (s *Source) Scan(ctx context.Context, ledger source.Ledger, yield func(sour
 		s.refusals = w.refused
 		s.log().Warn("symlinks that lead outside of the directory are not followed", "source", s.Name, "links", w.refused, "one", w.refusedAt)
 	}
+	if err == nil && w.stuck != s.stuck {
+		s.stuck = w.stuck
+		s.log().Error("files that were read cannot be put away", "source", s.Name, "files", w.stuck, "error", w.stuckWhy)
+	}
 	return err
 }
 
