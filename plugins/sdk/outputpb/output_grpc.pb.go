@@ -103,7 +103,10 @@ type OutputClient interface {
 	// destination should treat the id as an idempotency key. A gRPC status other
 	// than OK counts as every alert failing: retryable, except INVALID_ARGUMENT
 	// for a batch of one alert, and RESOURCE_EXHAUSTED for a batch of one alert
-	// (too large for this plugin), which are permanent. An empty batch is
+	// (too large for this plugin), which are permanent, and INTERNAL, after which
+	// the plugin is started again as if it had crashed: batches are halved until
+	// the alert it breaks on is alone, and that becomes a dead letter. An empty
+	// batch is
 	// answered with OK. The call has a deadline; give up when it is over.
 	Deliver(ctx context.Context, in *DeliverRequest, opts ...grpc.CallOption) (*DeliverResponse, error)
 	// Reopen closes and opens the files the plugin writes to, because the
@@ -197,7 +200,10 @@ type OutputServer interface {
 	// destination should treat the id as an idempotency key. A gRPC status other
 	// than OK counts as every alert failing: retryable, except INVALID_ARGUMENT
 	// for a batch of one alert, and RESOURCE_EXHAUSTED for a batch of one alert
-	// (too large for this plugin), which are permanent. An empty batch is
+	// (too large for this plugin), which are permanent, and INTERNAL, after which
+	// the plugin is started again as if it had crashed: batches are halved until
+	// the alert it breaks on is alone, and that becomes a dead letter. An empty
+	// batch is
 	// answered with OK. The call has a deadline; give up when it is over.
 	Deliver(context.Context, *DeliverRequest) (*DeliverResponse, error)
 	// Reopen closes and opens the files the plugin writes to, because the
