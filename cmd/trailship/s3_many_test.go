@@ -74,7 +74,10 @@ func TestManyKeysCostNeitherMemoryNorListings(t *testing.T) {
 			count()
 			each := float64(b.lists()-from) / 20
 			t.Logf("%d keys: first listing %d LISTs in %v; then %.2f LISTs for each poll", *keys, first, took, each)
-			t.Logf("memory: %d MiB idle, %d MiB when all was read, %d MiB in the next life", idle, live, again)
+			t.Logf("memory, its own and of files: %v idle, %v when all was read, %v in the next life", idle, live, again)
+			if live.own > idle.own+64<<10 || again.own > idle.own+64<<10 {
+				t.Errorf("memory grows with the keys")
+			}
 			if n := b.metric("trailship_source_objects_total"); n > 0 {
 				t.Errorf("%v objects were read again", n)
 			}
@@ -110,18 +113,23 @@ func (b *bucketTest) read(objects int) {
 
 func (b *bucketTest) lists() int { return b.proxy.Counts()[s3test.List] }
 
-var peak = regexp.MustCompile(`VmHWM:\s+([0-9]+) kB`)
+var resident = regexp.MustCompile(`Rss(?:Anon|File):\s+([0-9]+) kB`)
 
-// memory is the most the daemon had so far, in MiB; 0 where nobody tells.
-func (b *bucketTest) memory() int {
+// footprint is what the daemon has in memory: of its own, and of its files,
+// the store above all.
+type footprint struct{ own, file int }
+
+func (f footprint) String() string { return fmt.Sprintf("%d+%d MiB", f.own>>10, f.file>>10) }
+
+// memory is the footprint now, in KiB; zeros where nobody tells.
+func (b *bucketTest) memory() (f footprint) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.cmd.Process.Pid))
 	if err != nil {
-		return 0
+		return f
 	}
-	m := peak.FindSubmatch(text)
-	if m == nil {
-		return 0
+	if m := resident.FindAllSubmatch(text, -1); len(m) == 2 {
+		f.own, _ = strconv.Atoi(string(m[0][1]))
+		f.file, _ = strconv.Atoi(string(m[1][1]))
 	}
-	kb, _ := strconv.Atoi(string(m[1]))
-	return kb >> 10
+	return f
 }
