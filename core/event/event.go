@@ -277,14 +277,3 @@ type Analytic struct {
 	Type   string `expr:"type"`
 	TypeID int    `expr:"type_id"`
 }
-
-// Parts says which of the open parts of an event are wanted.
-type Parts uint8
-
-// The open parts.
-const (
-	PartRequest Parts = 1 << iota // Request and API.Request.Data
-	PartResponse
-	PartRaw
-	PartUnmapped
-)

@@ -1,0 +1,57 @@
+package event
+
+// Parts says which parts of an event are wanted. What no part names (the id,
+// time, provider, service, action, account and region, and what rules do not
+// see) is there from the start; the rest is made by [Event.Load], because most
+// events meet no rule that looks at it.
+type Parts uint16
+
+// The open parts are a stranger's JSON, parsed as a whole.
+const (
+	PartRequest Parts = 1 << iota // Request and API.Request.Data
+	PartResponse
+	PartRaw
+	PartUnmapped
+)
+
+// The closed parts are typed fields.
+const (
+	PartOrigin    Parts = 1 << (iota + 4) // Kind, Access, IP, UserAgent and their OCSF places
+	PartOutcome                           // Outcome, Error and the status
+	PartActor                             // Principal, Actor
+	PartResources                         // Resource, Resources
+	PartOCSF                              // everything else that is typed
+
+	// PartsOpen and PartsClosed are all of a kind; PartsAll is everything.
+	PartsOpen   = PartRequest | PartResponse | PartRaw | PartUnmapped
+	PartsClosed = PartOrigin | PartOutcome | PartActor | PartResources | PartOCSF
+	PartsAll    = PartsOpen | PartsClosed
+)
+
+// PartsOf is what a rule needs that reads the field called name (one of the
+// names in Event's expr tags, whole): the open parts of `api` included.
+func PartsOf(name string) Parts {
+	switch name {
+	case "id", "time", "provider", "service", "action", "account", "region":
+		return 0
+	case "kind", "access", "ip", "user_agent":
+		return PartOrigin
+	case "outcome", "error":
+		return PartOutcome
+	case "principal", "actor":
+		return PartActor
+	case "resource", "resources":
+		return PartResources
+	case "request":
+		return PartRequest
+	case "response":
+		return PartResponse
+	case "raw":
+		return PartRaw
+	case "unmapped":
+		return PartUnmapped | PartOCSF
+	case "api":
+		return PartOCSF | PartRequest | PartResponse
+	}
+	return PartOCSF
+}
