@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -72,31 +73,40 @@ func (d *daemon) apply(now *live, p *plan) {
 	if err := now.loop.end(); err != nil {
 		return // d.broken has it
 	}
-	next := &live{config: p.config, outputs: map[string]*running{}}
-	for _, o := range p.config.Outputs {
-		old := now.outputs[o.Name]
-		if old != nil && sameOutput(old.config, o) {
-			next.outputs[o.Name] = old
-			continue
-		}
-		if old != nil {
-			d.stopOutput(old)
-		}
-		r, err := d.startOutput(o, p.config)
-		if err != nil {
-			d.fail(err)
-			return
-		}
-		next.outputs[o.Name] = r
-	}
-	for name, old := range now.outputs {
-		if next.outputs[name] == nil {
-			d.stopOutput(old)
-		}
+	next := &live{config: p.config, loop: now.loop}
+	outputs, err := d.changeOutputs(now.outputs, p.config)
+	next.outputs = outputs
+	if err != nil {
+		d.live.Store(next) // what runs is what drain ends
+		d.fail(err)
+		return
 	}
 	next.loop = d.startLoop(p.config, p.routes, false)
 	d.live.Store(next)
 	d.wake() // for what was committed before the new outputs were known
+}
+
+// changeOutputs stops and starts outputs until those of cfg run. It returns
+// what runs, also with an error.
+func (d *daemon) changeOutputs(now map[string]*running, cfg *config.Config) (map[string]*running, error) {
+	next := maps.Clone(now)
+	for name, old := range now {
+		if !slices.ContainsFunc(cfg.Outputs, func(o config.Output) bool { return sameOutput(old.config, o) }) {
+			d.stopOutput(old)
+			delete(next, name)
+		}
+	}
+	for _, o := range cfg.Outputs {
+		if next[o.Name] != nil {
+			continue
+		}
+		r, err := d.startOutput(o, cfg)
+		if err != nil {
+			return next, err
+		}
+		next[o.Name] = r
+	}
+	return next, nil
 }
 
 func (d *daemon) stopOutput(r *running) {

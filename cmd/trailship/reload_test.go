@@ -1,0 +1,58 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/trailship/trailship/core/config"
+	"github.com/trailship/trailship/core/deliver"
+	"github.com/trailship/trailship/core/store/bolt"
+)
+
+// A program that vanished between the check of a reload and its start must not
+// leave the outputs running that were started before it.
+func TestAnOutputThatCannotBeStartedLeavesNoOtherBehind(t *testing.T) {
+	s, err := bolt.Open(filepath.Join(t.TempDir(), "trailship.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "trailship.yaml"), "version: 1\nplugin_dirs: [plugins]\noutputs:\n  - {name: good, plugin: good}\n  - {name: gone, plugin: gone}\n")
+	writeProgram(t, filepath.Join(dir, "plugins", "trailship-output-good"), "#!/bin/sh\nexit 1\n")
+	cfg, list := config.Load(filepath.Join(dir, "trailship.yaml"), nil, config.Env{})
+	if cfg == nil {
+		t.Fatal(list)
+	}
+
+	d := &daemon{log: slog.New(slog.DiscardHandler), began: cfg, store: s, runDir: t.TempDir(), broken: make(chan error, 1)}
+	ended := make(chan struct{})
+	close(ended)
+	old := &running{Deliverer: &deliver.Deliverer{}, stop: func() {}, done: ended}
+	now := &live{config: &config.Config{}, loop: &loop{stop: func() {}, done: ended}, outputs: map[string]*running{"old": old}}
+	d.live.Store(now)
+	d.apply(now, &plan{config: cfg})
+
+	if err := <-d.broken; err == nil {
+		t.Error("nothing is said to be broken")
+	}
+	outputs := d.live.Load().outputs
+	if len(outputs) != 1 || outputs["good"] == nil {
+		t.Fatalf("what is running: %v, want good", outputs)
+	}
+	if err := d.drain(); err != nil {
+		t.Error(err)
+	}
+	<-outputs["good"].done
+}
+
+// writeProgram writes a script that can be started.
+func writeProgram(t *testing.T, path, text string) {
+	t.Helper()
+	write(t, path, text)
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
