@@ -22,31 +22,23 @@ func alibabaPlaces(rng *rand.Rand) []*place {
 // alibabaPrincipals are a place's workloads and people, the busiest first.
 func alibabaPrincipals(rng *rand.Rand, p *place) []principal {
 	var all []principal
-	for n, workload := range p.pools["workload"] {
-		role, session := workload+"-role", p.pools["instance"][n]
+	for n, session := range p.pools["instance"] {
+		role := p.pools["workload"][n%poolSizes["workload"]] + "-role"
 		all = append(all, principal{
 			kind: "assumed-role", name: role + ":" + session, id: "3" + word(rng, "0123456789", 17) + ":" + session,
-			accessKey: "STS.NT" + word(rng, letters, 9) + "EXAMPLE", ip: address(rng, "10.30."), agent: pick(rng, alibabaAgents), mfa: "false",
+			accessKey: "STS.NT" + word(rng, letters, 9) + "EXAMPLE", ip: address(rng, "10.30."), agent: alibabaAgent(rng), mfa: "false",
 		})
 	}
 	for _, name := range people {
 		all = append(all, principal{
 			kind: "ram-user", name: name, id: "2" + word(rng, "0123456789", 17),
-			accessKey: "LTAI5t" + word(rng, letters, 9) + "EXAMPLE", ip: address(rng, pick(rng, networks)), agent: pick(rng, alibabaAgents), mfa: "true",
+			accessKey: "LTAI5t" + word(rng, letters, 9) + "EXAMPLE", ip: address(rng, pick(rng, networks)), agent: alibabaAgent(rng), mfa: "true",
 		})
 	}
 	return append(all,
 		principal{kind: "system", name: "ecs.aliyuncs.com", invokedBy: "ecs.aliyuncs.com", ip: "ecs.aliyuncs.com", agent: "ecs.aliyuncs.com"},
-		principal{kind: "root-account", name: "root", id: p.account, ip: address(rng, "203.0.113."), agent: peopleAgents[0], mfa: "true", privileged: true},
+		principal{kind: "root-account", name: "root", id: p.account, ip: address(rng, "203.0.113."), agent: browser, mfa: "true", privileged: true},
 	)
-}
-
-var alibabaAgents = []string{
-	"AlibabaCloud (Linux; amd64) Golang/1.24.4 Core/0.01 TeaDSL/1",
-	"AlibabaCloud (Linux; amd64) Java/17.0.15-b6 tea-util/0.2.23 TeaDSL/1",
-	"Aliyun-CLI/3.0.290",
-	"kms.console.aliyun.com",
-	"HashiCorp-Terraform/1.12.2 Provider/1.250.0 Terraform-Module/default",
 }
 
 // actionTrail appends the record of a call.

@@ -26,25 +26,23 @@ type call struct {
 // calls is a table of calls to pick from by weight.
 type calls struct {
 	table []call
-	total int
+	upTo  []int // the weights of a call and of those before it
 }
 
 func newCalls(table ...call) calls {
 	c := calls{table: table}
+	total := 0
 	for _, one := range table {
-		c.total += one.weight
+		total += one.weight
+		c.upTo = append(c.upTo, total)
 	}
 	return c
 }
 
 func (c calls) pick(rng *rand.Rand) call {
-	n := rng.IntN(c.total)
-	for _, one := range c.table {
-		if n -= one.weight; n < 0 {
-			return one
-		}
-	}
-	panic("trails: unreachable: the weights add up to the total")
+	n := rng.IntN(c.upTo[len(c.upTo)-1])
+	i, _ := slices.BinarySearch(c.upTo, n+1)
+	return c.table[i]
 }
 
 // awsPlaces makes the accounts and regions CloudTrail objects come from. The
@@ -65,19 +63,19 @@ func awsPlaces(rng *rand.Rand) []*place {
 // awsPrincipals are a place's workloads and people, the busiest first.
 func awsPrincipals(rng *rand.Rand, p *place) []principal {
 	var all []principal
-	for n, workload := range p.pools["workload"] {
+	for n, instance := range p.pools["instance"] {
 		all = append(all, principal{
-			kind: "AssumedRole", name: p.pools["instance"][n], id: "AROA" + word(rng, upper, 17), role: workload + "-role",
-			accessKey: "ASIA" + word(rng, upper, 9) + "EXAMPLE", ip: address(rng, "10.20."), agent: pick(rng, workloadAgents), mfa: "false",
+			kind: "AssumedRole", name: instance, id: "AROA" + word(rng, upper, 17), role: p.pools["workload"][n%poolSizes["workload"]] + "-role",
+			accessKey: "ASIA" + word(rng, upper, 9) + "EXAMPLE", ip: address(rng, "10.20."), agent: workloadAgent(rng), mfa: "false",
 		})
 	}
 	for n, name := range people {
 		all = append(all, principal{
 			kind: "AssumedRole", name: name + "@example.com", id: "AROA" + word(rng, upper, 17), role: "AWSReservedSSO_Engineer_" + word(rng, hexDigits, 16),
-			accessKey: "ASIA" + word(rng, upper, 9) + "EXAMPLE", ip: address(rng, pick(rng, networks)), agent: pick(rng, peopleAgents), mfa: "true",
+			accessKey: "ASIA" + word(rng, upper, 9) + "EXAMPLE", ip: address(rng, pick(rng, networks)), agent: personAgent(rng), mfa: "true",
 		}, principal{
 			kind: "IAMUser", name: []string{"ci-deployer", "backup", "metrics-reader", "legacy-sync", name}[n%5], id: "AIDA" + word(rng, upper, 17),
-			accessKey: "AKIA" + word(rng, upper, 9) + "EXAMPLE", ip: address(rng, pick(rng, networks)), agent: pick(rng, workloadAgents), mfa: "false",
+			accessKey: "AKIA" + word(rng, upper, 9) + "EXAMPLE", ip: address(rng, pick(rng, networks)), agent: workloadAgent(rng), mfa: "false",
 		})
 	}
 	for _, host := range []string{"autoscaling", "ec2", "lambda", "rds", "cloudtrail", "s3", "eks", "dynamodb"} {
@@ -85,24 +83,14 @@ func awsPrincipals(rng *rand.Rand, p *place) []principal {
 		all = append(all, principal{kind: "AWSService", name: host, invokedBy: host, ip: host, agent: host})
 	}
 	return append(all,
-		principal{kind: "Root", name: "root", id: p.account, ip: address(rng, "203.0.113."), agent: peopleAgents[0], mfa: "true", privileged: true},
+		principal{kind: "Root", name: "root", id: p.account, ip: address(rng, "203.0.113."), agent: browser, mfa: "true", privileged: true},
 		principal{kind: "Internal", name: "AWS Internal", invokedBy: "AWS Internal", ip: "AWS Internal", agent: "AWS Internal"},
 	)
 }
 
 var (
-	people         = []string{"alice", "bikash", "chen.wei", "dora", "emeka", "fatima", "zoe", "hugo"}
-	networks       = []string{"192.0.2.", "198.51.100.", "203.0.113."}
-	workloadAgents = []string{
-		"aws-sdk-go-v2/1.36.3 ua/2.1 os/linux lang/go#1.24.4 md/GOARCH#arm64 md/GOOS#linux api/kms#1.38.1 m/E,g",
-		"Boto3/1.38.46 md/Botocore#1.38.46 ua/2.1 os/linux#6.1.141-155.222.amzn2023.x86_64 md/arch#x86_64 lang/python#3.12.10 cfg/retry-mode#standard Botocore/1.38.46",
-		"aws-sdk-java/2.31.72 md/io#sync md/http#Apache ua/2.1 os/Linux#5.10.238 lang/java#21.0.7 md/OpenJDK_64-Bit_Server_VM#21.0.7+6-LTS exec-env/AWS_ECS_FARGATE",
-	}
-	peopleAgents = []string{
-		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/137.0.0.0 Safari/537.36",
-		"aws-cli/2.27.41 md/awscrt#0.26.1 ua/2.1 os/macos#24.5.0 md/arch#arm64 lang/python#3.13.4 md/pyimpl#CPython cfg/retry-mode#standard md/installer#source md/prompt#off md/command#sts.get-caller-identity",
-		"APN/1.0 HashiCorp/1.0 Terraform/1.12.2 (+https://www.terraform.io) terraform-provider-aws/6.0.0 (+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.36.5 ua/2.1 os/linux",
-	}
+	people   = []string{"alice", "bikash", "chen.wei", "dora", "emeka", "fatima", "zoe", "hugo"}
+	networks = []string{"192.0.2.", "198.51.100.", "203.0.113."}
 )
 
 // address completes a network out of the ranges reserved for documentation.

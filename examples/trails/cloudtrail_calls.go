@@ -2,7 +2,7 @@ package trails
 
 // cloudTrailCalls is what goes on in an AWS account: mostly reading, mostly by
 // machines. The weights are per mille, roughly.
-var cloudTrailCalls = newCalls(
+var cloudTrailCalls = newCalls(append(cornerCalls(),
 	// Keys.
 	call{weight: 130, service: "kms", name: "Decrypt", read: true, request: tmpl(`{"encryptionContext":{"aws:s3:arn":"arn:aws:s3:::<bucket>"},"keyId":"arn:aws:kms:<region>:<account>:key/<kmskey>","encryptionAlgorithm":"SYMMETRIC_DEFAULT"}`), resources: kmsKeyResource},
 	call{weight: 40, service: "kms", name: "Decrypt", by: "AWSService", read: true, request: tmpl(`{"encryptionContext":{"PARAMETER_ARN":"arn:aws:ssm:<region>:<account>:parameter<parameter>"},"encryptionAlgorithm":"SYMMETRIC_DEFAULT"}`), resources: kmsKeyResource},
@@ -53,6 +53,6 @@ var cloudTrailCalls = newCalls(
 	call{weight: 8, service: "eks", name: "DescribeCluster", read: true, request: tmpl(`{"name":"<cluster>"}`)},
 	call{weight: 3, service: "cloudtrail", name: "DescribeTrails", read: true, request: tmpl(`{"trailNameList":[],"includeShadowTrails":true}`)},
 	call{weight: 3, service: "cloudtrail", name: "LookupEvents", read: true, request: tmpl(`{"maxResults":50,"lookupAttributes":[{"attributeKey":"EventName","attributeValue":"ConsoleLogin"}]}`)},
-)
+)...)
 
 var objectResource = tmpl(`[{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::<bucket>/<prefix>"},{"accountId":"<account>","type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::<bucket>"}]`)

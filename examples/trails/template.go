@@ -85,8 +85,8 @@ func valueOf(name string) func(*maker) {
 
 // poolSizes is how many things of each kind live in a place.
 var poolSizes = map[string]int{
-	"kmskey": 6, "bucket": 8, "prefix": 12, "instance": 24, "eni": 12, "sg": 8, "subnet": 6, "vpc": 2, "volume": 12,
-	"function": 10, "table": 6, "group": 8, "parameter": 10, "vault": 5, "cluster": 2, "repository": 6, "endpoint": 2, "workload": 12,
+	"kmskey": 16, "bucket": 16, "prefix": 24, "instance": 48, "eni": 48, "sg": 24, "subnet": 9, "vpc": 2, "volume": 48,
+	"function": 24, "table": 20, "group": 24, "parameter": 40, "vault": 12, "cluster": 3, "repository": 20, "endpoint": 4, "workload": 24,
 }
 
 // words are what names are made of.

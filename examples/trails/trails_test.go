@@ -103,7 +103,7 @@ func TestRecordsAreRealistic(t *testing.T) {
 		Alibaba: {Seed: 1, Files: 20, Records: 1000, Alibaba: 1},
 	} {
 		var bytes, stored, records, reads, denied int
-		kinds, identities, names := map[string]int{}, map[string]int{}, map[string]int{}
+		kinds, identities, names, services := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 		for object := range o.Objects() {
 			bytes += int(object.Inflated)
 			stored += len(object.Body)
@@ -117,17 +117,19 @@ func TestRecordsAreRealistic(t *testing.T) {
 				}
 				kinds[text(r, "eventType")+"/"+text(r, "eventCategory")]++
 				names[text(r, "eventSource")+text(r, "serviceName")+":"+text(r, "eventName")]++
+				services[service(r)]++
 				who, _ := r["userIdentity"].(map[string]any)
 				identities[text(who, "type")]++
 			}
 		}
 		within(t, provider, "bytes a record", bytes/records, 1000, 1700)
-		within(t, provider, "compression, in tenths", 10*bytes/stored, 50, 100)
+		within(t, provider, "compression, in tenths", 10*bytes/stored, 70, 100)
 		within(t, provider, "reads, in percent", 100*reads/records, 65, 95)
 		within(t, provider, "refused, in per mille", 1000*denied/records, 5, 40)
 		within(t, provider, "kinds", len(kinds), 3, 9)
 		within(t, provider, "identity types", len(identities), 4, 9)
-		within(t, provider, "different calls", len(names), 20, 60)
+		within(t, provider, "different calls", len(names), 20, 300)
+		within(t, provider, "services", len(services), map[string]int{AWS: 60, Alibaba: 10}[provider], 90)
 	}
 }
 
@@ -234,4 +236,11 @@ func text(r map[string]any, name string) string {
 		return ""
 	}
 	return fmt.Sprint(r[name])
+}
+
+func service(r map[string]any) string {
+	if name := text(r, "serviceName"); name != "" {
+		return name
+	}
+	return text(r, "eventSource")
 }
