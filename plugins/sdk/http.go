@@ -27,9 +27,8 @@ func HTTP(resp *http.Response, err error) error {
 		return withoutURL(err)
 	}
 	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, answerBytes))
-	// Reading a little more lets the connection be used again.
-	io.CopyN(io.Discard, resp.Body, 64<<10)
+	// Reading all of a short answer lets the connection be used again.
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return nil
@@ -58,9 +57,11 @@ func withoutURL(err error) error {
 	return fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), host, u.Err)
 }
 
-// quoted returns the beginning of a server's words, harmless on a terminal.
+// quoted returns the beginning of a server's words, harmless on a terminal. A
+// server may repeat a secret: that goes before a cut could leave a part of it.
 func quoted(body []byte) string {
-	text := strings.TrimSpace(strings.ToValidUTF8(string(body), ""))
+	text := hidden.redact(strings.ToValidUTF8(string(body), ""))
+	text = strings.TrimSpace(strings.ToValidUTF8(text[:min(len(text), answerBytes)], ""))
 	if text == "" {
 		return ""
 	}

@@ -178,6 +178,17 @@ func TestSecretsAreTakenOutOfTextInEveryForm(t *testing.T) {
 	}
 }
 
+func TestASecretThatAServerRepeatsIsNotCutInHalf(t *testing.T) {
+	t.Cleanup(func() { hidden = redactor{} })
+	token := strings.Repeat("t0k3n", 100)
+	Hide(token)
+	answer := httptest.NewRecorder()
+	http.Error(answer, strings.Repeat("x", answerBytes-20)+token, http.StatusUnauthorized)
+	if err := HTTP(answer.Result(), nil); strings.Contains(err.Error(), "t0k3n") || !strings.Contains(err.Error(), mask) {
+		t.Error(err)
+	}
+}
+
 func TestEachTriesEveryAlertUnlessItIsAskedToWait(t *testing.T) {
 	alerts := []Alert{{ID: "a"}, {ID: "b"}, {ID: "c"}}
 	for name, test := range map[string]struct {
@@ -284,7 +295,7 @@ func TestRetryAfterHeader(t *testing.T) {
 
 // newServer is a server whose Output is made by open.
 func newServer(open func() (Output, error)) *server {
-	return &server{turn: make(chan struct{}, 1), open: func(context.Context, []byte, func([]string)) (Output, error) { return open() }}
+	return &server{redactor: &redactor{}, turn: make(chan struct{}, 1), open: func(context.Context, []byte, func([]string)) (Output, error) { return open() }}
 }
 
 func TestTheServerKeepsItsPromises(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -70,19 +71,36 @@ func secrets(v reflect.Value) []string {
 	return nil
 }
 
+// hidden is what this process hides: a plugin has one configuration.
+var hidden redactor
+
+// Hide makes Serve take more out of every error and log line than the Secrets
+// as they are: what is made of them, such as the Base64 of basic
+// authentication, or the path of a secret URL. Call it in open.
+func Hide(values ...string) { hidden.hide(values) }
+
 // redactor replaces secrets in text. The zero value replaces nothing. Safe for
 // concurrent use.
 type redactor struct {
+	mu       sync.Mutex
+	values   []string
 	replacer atomic.Pointer[strings.Replacer]
 }
 
-// hide makes the redactor replace these values, also as they look inside JSON
-// and URLs.
+// hide makes the redactor replace these values too, also as they look inside
+// JSON and URLs.
 func (r *redactor) hide(values []string) {
-	var pairs []string
-	// Longest first, so that a secret that contains another goes as a whole.
-	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, v := range values {
+		if len(v) >= shortest {
+			r.values = append(r.values, v)
+		}
+	}
+	// Longest first, so that a secret that contains another goes as a whole.
+	slices.SortFunc(r.values, func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, v := range r.values {
 		inJSON, _ := json.Marshal(v)
 		for _, form := range []string{v, string(inJSON[1 : len(inJSON)-1]), url.QueryEscape(v), url.PathEscape(v)} {
 			pairs = append(pairs, form, mask)

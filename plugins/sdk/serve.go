@@ -48,8 +48,9 @@ const MaxMessage = 64 << 20
 // panic inside Deliver is logged and the batch is tried again.
 func Serve[C any](name string, open func(ctx context.Context, config C) (Output, error)) {
 	serve(&server{
-		name:   name,
-		schema: schema(name, reflect.TypeFor[C]()),
+		name:     name,
+		schema:   schema(name, reflect.TypeFor[C]()),
+		redactor: &hidden,
 		open: func(ctx context.Context, config []byte, hide func([]string)) (Output, error) {
 			var c C
 			errs := decode(config, &c)
@@ -74,7 +75,7 @@ func serve(s *server) {
 	watchDaemon()
 
 	// This is the process' own standard error; go-plugin replaces os.Stderr.
-	slog.SetDefault(slog.New(logHandler(&redactingWriter{os.Stderr, &s.redactor})))
+	slog.SetDefault(slog.New(logHandler(&redactingWriter{os.Stderr, s.redactor})))
 	s.turn = make(chan struct{}, 1)
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: Handshake,

@@ -38,7 +38,7 @@ type server struct {
 	name     string
 	schema   []byte
 	open     func(ctx context.Context, config []byte, hide func([]string)) (Output, error)
-	redactor redactor
+	redactor *redactor
 
 	turn chan struct{} // holds one token while the Output is being called
 
