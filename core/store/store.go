@@ -26,6 +26,11 @@ var ErrDamaged = errors.New("the store is damaged")
 type Store interface {
 	Inlet
 	Outlet
+	// Bound says how large an output's queue may become: an alert raised that
+	// would make it larger becomes a dead letter of that output in the same
+	// transaction, with the reason "backlog"; other outputs get it all the
+	// same. 0 alerts or bytes are no bound. It holds until the store is closed.
+	Bound(output string, most Backlog)
 	// Maintain drops what retention no longer covers: alert ids, and ledger
 	// entries that were neither written nor looked up for so long. now is the
 	// wall clock. Cheap when there is nothing to do; call it every minute or so.
@@ -120,6 +125,7 @@ type Refusal struct {
 type Backlog struct {
 	Alerts int64
 	Bytes  int64
+	Buried int64 // alerts that found it full, since the store was opened: see Store.Bound
 }
 
 // DeadLetter is something that could not be read or delivered: an object, a

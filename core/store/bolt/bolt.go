@@ -44,9 +44,10 @@ type Store struct {
 
 	mu      sync.Mutex
 	backlog map[string]store.Backlog
-	touched map[touch]struct{} // ledger entries that were looked up and grow old
-	swept   time.Time          // when Maintain last went through the ledger
-	broken  error              // the damage that was found
+	bounds  map[string]store.Backlog // see Bound
+	touched map[touch]struct{}       // ledger entries that were looked up and grow old
+	swept   time.Time                // when Maintain last went through the ledger
+	broken  error                    // the damage that was found
 	closed  bool
 }
 
@@ -79,7 +80,7 @@ func Open(path string, o Options) (s *Store, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s = &Store{path: path, opt: o, touched: map[touch]struct{}{}}
+	s = &Store{path: path, opt: o, touched: map[touch]struct{}{}, bounds: map[string]store.Backlog{}}
 	defer func() {
 		if err != nil {
 			s.Close()

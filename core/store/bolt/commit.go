@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -156,23 +155,26 @@ func dayUsed(day bucket) (time.Time, error) {
 	return used, nil
 }
 
-// enqueue stores the alert and names it in the queue of each of its outputs.
+// enqueue stores the alert and names it in the queue of each of its outputs
+// that has room.
 func (t *tx) enqueue(a store.Alert) error {
+	size := payload(a)
+	outputs, err := t.admit(a, size)
+	if err != nil || len(outputs) == 0 {
+		return err
+	}
 	seq, err := t.next()
 	if err != nil {
 		return err
 	}
-	key, size := seqKeyOf(seq), payload(a)
+	key := seqKeyOf(seq)
 	alerts := rootBucket(t.t, alertsBucket)
 	alerts.FillPercent = appendOnly
 	if err := alerts.putSealed(key, appendAlert(make([]byte, sumSize, sumSize+alertSize(a)), a)); err != nil {
 		return err
 	}
 	queues := rootBucket(t.t, queueBucket)
-	for n, output := range a.Outputs {
-		if slices.Contains(a.Outputs[:n], output) {
-			continue
-		}
+	for _, output := range outputs {
 		q, err := queues.makeSub([]byte(output), nil)
 		if err != nil {
 			return err
@@ -181,7 +183,6 @@ func (t *tx) enqueue(a store.Alert) error {
 		if err := q.put(key, binary.AppendUvarint(nil, uint64(size))); err != nil {
 			return err
 		}
-		t.changes.add(output, 1, size)
 	}
 	return nil
 }

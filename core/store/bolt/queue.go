@@ -110,16 +110,21 @@ func (s *Store) refuse(t *bbolt.Tx, q queues, refusal store.Refusal, c changes) 
 	if _, err := q.remove(key, c); err != nil {
 		return err
 	}
+	return s.buryAlert(t, q.output, a, "refused", refusal.Reason)
+}
+
+// buryAlert stores an alert as an output's dead letter, whole, so that it can
+// be sent again once the output is mended.
+func (s *Store) buryAlert(t *bbolt.Tx, output string, a store.Alert, reason, detail string) error {
 	d := store.DeadLetter{
-		ID:     q.output + ":" + a.ID,
+		ID:     output + ":" + a.ID,
 		Record: -1,
-		Output: q.output,
+		Output: output,
 		Alert:  a.ID,
-		Reason: "refused",
-		Detail: refusal.Reason,
+		Reason: reason,
+		Detail: detail,
 		Time:   s.opt.Now().UTC(),
 	}
-	// Kept whole, so that it can be sent again once the output is mended.
 	refused := rootBucket(t, refusedBucket)
 	if err := refused.putSealed([]byte(d.ID), appendAlert(make([]byte, sumSize, sumSize+alertSize(a)), a)); err != nil {
 		return err
@@ -199,6 +204,9 @@ func (s *Store) recount() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for output, b := range s.backlog {
+		backlog[output] = sum(backlog[output], store.Backlog{Buried: b.Buried})
+	}
 	s.backlog = backlog
 	return nil
 }

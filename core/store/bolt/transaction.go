@@ -14,8 +14,11 @@ import (
 type changes map[string]store.Backlog
 
 func (c changes) add(output string, alerts, bytes int64) {
-	b := c[output]
-	c[output] = store.Backlog{Alerts: b.Alerts + alerts, Bytes: b.Bytes + bytes}
+	c[output] = sum(c[output], store.Backlog{Alerts: alerts, Bytes: bytes})
+}
+
+func sum(a, b store.Backlog) store.Backlog {
+	return store.Backlog{Alerts: a.Alerts + b.Alerts, Bytes: a.Bytes + b.Bytes, Buried: a.Buried + b.Buried}
 }
 
 // update runs fn in one durable transaction.
@@ -89,7 +92,6 @@ func (s *Store) apply(c changes) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for output, d := range c {
-		b := s.backlog[output]
-		s.backlog[output] = store.Backlog{Alerts: b.Alerts + d.Alerts, Bytes: b.Bytes + d.Bytes}
+		s.backlog[output] = sum(s.backlog[output], d)
 	}
 }

@@ -42,6 +42,7 @@ func Run(t *testing.T, open Open) {
 		{"ledgers of sources are apart", ledgersApart},
 		{"burying replaces by id", buried},
 		{"the backlog counts what is queued", backlog},
+		{"alerts beyond a bound become dead letters of that output alone", bounded},
 		{"sequence numbers grow past what was settled", sequence},
 		{"reopening keeps everything", reopened},
 		{"commits, next and settle run at the same time", concurrent},
@@ -391,6 +392,40 @@ func backlog(f *fixture) {
 	expect("rolled back", store.Backlog{Alerts: 1, Bytes: size}, store.Backlog{})
 	f.reopen()
 	expect("reopened", store.Backlog{Alerts: 1, Bytes: size}, store.Backlog{})
+}
+
+func bounded(f *fixture) {
+	size := int64(len(Alert(1).JSON))
+	f.Bound("a", store.Backlog{Alerts: 2})
+	f.Bound("c", store.Backlog{Bytes: size})
+	fresh := f.raise(Alert(1, "a", "b", "c"), Alert(2, "a", "b", "c"), Alert(3, "a", "b"), Alert(4, "a"), Alert(4, "a"))
+	f.same("fresh", fresh, []bool{true, true, true, true, false})
+	f.same("a", f.queued("a"), []string{ID(1), ID(2)})
+	f.same("b", f.queued("b"), []string{ID(1), ID(2), ID(3)})
+	f.same("c", f.queued("c"), []string{ID(1)})
+	got, err := f.Backlog("a")
+	f.check(err)
+	f.same("backlog", got, store.Backlog{Alerts: 2, Bytes: 2 * size, Buried: 2})
+
+	letters, err := f.DeadLetters()
+	f.check(err)
+	why := map[string]string{}
+	for _, d := range letters {
+		why[d.Output+" "+d.Alert] = d.Reason + ": " + d.Detail
+	}
+	f.same("dead letters", why, map[string]string{
+		"c " + ID(2): fmt.Sprintf("backlog: the backlog was full: max_bytes is %d", size),
+		"a " + ID(3): "backlog: the backlog was full: max_alerts is 2",
+		"a " + ID(4): "backlog: the backlog was full: max_alerts is 2",
+	})
+
+	// There is room again once something was settled, and no bound at all once
+	// it was taken away.
+	f.check(f.Settle("a", []uint64{f.queue("a")[0].Seq}, nil))
+	f.raise(Alert(5, "a"))
+	f.Bound("a", store.Backlog{})
+	f.raise(Alert(6, "a"))
+	f.same("a, later", f.queued("a"), []string{ID(2), ID(5), ID(6)})
 }
 
 func sequence(f *fixture) {
