@@ -28,19 +28,13 @@ func isActionTrail(d *document) bool {
 	return string(d.bytes(fEventType)) == "ActionTrailInsight"
 }
 
-// fillActionTrail makes the event of an ActionTrail record.
-func fillActionTrail(ev *event.Event, d *document) {
+// beginActionTrail begins the event of an ActionTrail record.
+func beginActionTrail(ev *event.Event, d *document) {
 	ev.Provider = "alibaba"
-	ev.Metadata.LogProvider = "actiontrail"
-	ev.Metadata.Product.Name, ev.Metadata.Product.VendorName = "ActionTrail", "Alibaba Cloud"
-	if ev.Metadata.LogVersion == "" {
-		ev.Metadata.LogVersion, ev.Metadata.Product.Version = "1", "1"
+	if ev.Account = d.intern(d.identity().account); ev.Account == "" {
+		ev.Account = d.word(fRecipient)
 	}
-	id := readIdentity(d.value(fIdentity))
-	owner := or(d.intern(id.account), d.word(fRecipient))
-	ev.Cloud = event.Cloud{Provider: "Alibaba Cloud", Region: d.word(fACSRegion), Account: alibabaAccount(owner)}
-	ev.Account, ev.Region = owner, ev.Cloud.Region
-	ev.Access = actionTrailAccess(d.bytes(fEventRW))
+	ev.Region = d.word(fACSRegion)
 	ev.Kind = actionTrailKind(d)
 	fillActionTrailService(ev, d)
 	if ev.Kind == "insight" {
@@ -48,17 +42,33 @@ func fillActionTrail(ev *event.Event, d *document) {
 		return
 	}
 	ev.API.Service.Name = or(ev.API.Service.Name, "unknown")
-	ev.API.Operation = or(or(d.word(fEventName), ev.Metadata.EventCode), "unknown")
-	ev.API.Request.UID = d.str(fRequestID)
+	ev.API.Operation = or(or(d.word(fEventName), d.word(fEventType)), "unknown")
 	ev.Service, ev.Action = or(ev.Service, "unknown"), ev.API.Operation
-	setEndpoint(ev, d.word(fSourceIP))
-	ev.SrcEndpoint.VPCUID = d.word(fVPC)
 	fillActionTrailParameters(ev, d)
-	fillActionTrailActor(ev, d, &id, owner)
-	fillActionTrailOutcome(ev, d)
-	fillActionTrailResources(ev, d)
-	classifyActionTrail(ev, d)
-	nameSomebody(ev)
+}
+
+func fillActionTrailOrigin(ev *event.Event, d *document) {
+	setOrigin(ev, d, actionTrailAccess(d.bytes(fEventRW)))
+}
+
+// fillActionTrailOCSF makes what only the OCSF form has.
+func fillActionTrailOCSF(ev *event.Event, d *document) {
+	ev.Metadata.LogProvider = "actiontrail"
+	ev.Metadata.Product.Name, ev.Metadata.Product.VendorName = "ActionTrail", "Alibaba Cloud"
+	d.fillCommon(ev)
+	if ev.Metadata.LogVersion == "" {
+		ev.Metadata.LogVersion, ev.Metadata.Product.Version = "1", "1"
+	}
+	ev.Cloud = event.Cloud{Provider: "Alibaba Cloud", Region: ev.Region, Account: alibabaAccount(ev.Account)}
+	if ev.Kind == "insight" {
+		insightOCSF(ev, d)
+	} else {
+		ev.API.Request.UID = d.str(fRequestID)
+		ev.SrcEndpoint.VPCUID = d.word(fVPC)
+		classifyActionTrail(ev, d)
+		nameSomebody(ev)
+	}
+	d.fillUnmapped(ev)
 }
 
 func alibabaAccount(uid string) event.AccountRef { return account(uid, "Alibaba Cloud Account", 99) }
@@ -180,7 +190,8 @@ func packed(value []byte) []byte {
 	return text
 }
 
-func fillActionTrailActor(ev *event.Event, d *document, id *identity, owner string) {
+func fillActionTrailActor(ev *event.Event, d *document) {
+	id, owner := d.identity(), ev.Account
 	u, p := &ev.Actor.User, &ev.Principal
 	u.Type = d.intern(id.kind)
 	kind := principals[u.Type]
@@ -193,6 +204,23 @@ func fillActionTrailActor(ev *event.Event, d *document, id *identity, owner stri
 	if p.Type == "role" {
 		p.Role, _, _ = strings.Cut(u.Name, ":")
 	}
+	if signIns[ev.API.Operation] != 0 {
+		if known, used := alibabaSecondFactor(d); known {
+			p.MFA = yesNo(true, used)
+		}
+	}
+}
+
+// alibabaSecondFactor is what a sign-in says of its own second factor.
+func alibabaSecondFactor(d *document) (known, used bool) {
+	extra := d.value(fAdditional)
+	mfa := member(extra, "isMFAChecked") // the root account's
+	if mfa == nil {
+		mfa = member(extra, "mfaChecked") // a RAM user's
+	}
+	checked := d.plain(mfa)
+	used = bytes.EqualFold(checked, []byte("true"))
+	return !nothing(string(checked)), used
 }
 
 // fillActionTrailOutcome: a code is an error everywhere, a message alone only
@@ -275,13 +303,7 @@ func classifyActionTrail(ev *event.Event, d *document) {
 	operation := ev.API.Operation
 	if activity := signIns[operation]; activity != 0 {
 		ev.User = ev.Actor.User
-		extra := d.value(fAdditional)
-		mfa := member(extra, "isMFAChecked") // the root account's
-		if mfa == nil {
-			mfa = member(extra, "mfaChecked") // a RAM user's
-		}
-		checked := d.plain(mfa)
-		setSignInMFA(ev, !nothing(string(checked)), bytes.EqualFold(checked, []byte("true")))
+		ev.HasMFA, ev.IsMFA = alibabaSecondFactor(d)
 		setClass(ev, event.ClassAuthentication, activity)
 		return
 	}

@@ -28,32 +28,41 @@ func isCloudTrail(d *document) bool {
 	return bytes.HasPrefix(d.bytes(fEventType), []byte("Aws")) || source != nil && d.has(fEventName) && d.has(fIdentity)
 }
 
-// fillCloudTrail makes the event of a CloudTrail record, versions 1.0 to 1.11.
-func fillCloudTrail(ev *event.Event, d *document) {
+// beginCloudTrail begins the event of a CloudTrail record, versions 1.0 to 1.11.
+func beginCloudTrail(ev *event.Event, d *document) {
 	ev.Provider = "aws"
-	ev.Metadata.LogProvider = "cloudtrail"
-	ev.Metadata.Product.Name, ev.Metadata.Product.VendorName = "CloudTrail", "AWS"
-	id := readIdentity(d.value(fIdentity))
-	recipient := or(d.word(fRecipient), d.intern(id.account))
-	ev.Cloud = event.Cloud{Provider: "AWS", Region: d.word(fRegion), Account: awsAccount(recipient)}
-	ev.Account, ev.Region = recipient, ev.Cloud.Region
-	ev.Access = cloudTrailAccess(d.value(fReadOnly))
-	ev.Kind = cloudTrailKind(d)
-	if ev.Kind == "insight" {
+	if ev.Account = d.word(fRecipient); ev.Account == "" {
+		ev.Account = d.intern(d.identity().account)
+	}
+	ev.Region = d.word(fRegion)
+	if ev.Kind = cloudTrailKind(d); ev.Kind == "insight" {
 		fillCloudTrailInsight(ev, d)
 		return
 	}
 	ev.API.Service.Name = or(d.word(fEventSource), "unknown")
-	ev.API.Operation = or(or(d.word(fEventName), ev.Metadata.EventCode), "unknown")
-	ev.API.Request.UID = d.str(fRequestID)
+	ev.API.Operation = or(or(d.word(fEventName), d.word(fEventType)), "unknown")
 	ev.Service, ev.Action = awsService(ev.API.Service.Name), ev.API.Operation
-	setEndpoint(ev, d.word(fSourceIP))
-	ev.SrcEndpoint.UID = d.word(fVPCEndpoint)
-	fillCloudTrailActor(ev, d, &id)
-	fillCloudTrailOutcome(ev, d)
-	fillCloudTrailResources(ev, d)
-	classifyCloudTrail(ev, d)
-	nameSomebody(ev)
+}
+
+func fillCloudTrailOrigin(ev *event.Event, d *document) {
+	setOrigin(ev, d, cloudTrailAccess(d.value(fReadOnly)))
+}
+
+// fillCloudTrailOCSF makes what only the OCSF form has.
+func fillCloudTrailOCSF(ev *event.Event, d *document) {
+	ev.Metadata.LogProvider = "cloudtrail"
+	ev.Metadata.Product.Name, ev.Metadata.Product.VendorName = "CloudTrail", "AWS"
+	d.fillCommon(ev)
+	ev.Cloud = event.Cloud{Provider: "AWS", Region: ev.Region, Account: awsAccount(ev.Account)}
+	if ev.Kind == "insight" {
+		insightOCSF(ev, d)
+	} else {
+		ev.API.Request.UID = d.str(fRequestID)
+		ev.SrcEndpoint.UID = d.word(fVPCEndpoint)
+		classifyCloudTrail(ev, d)
+		nameSomebody(ev)
+	}
+	d.fillUnmapped(ev)
 }
 
 // awsService is the short name of a service: its host without the cloud's.
@@ -93,7 +102,8 @@ func cloudTrailKind(d *document) string {
 	return "api"
 }
 
-func fillCloudTrailActor(ev *event.Event, d *document, id *identity) {
+func fillCloudTrailActor(ev *event.Event, d *document) {
+	id := d.identity()
 	u, p := &ev.Actor.User, &ev.Principal
 	arn, principal, invokedBy := d.intern(id.arn), d.intern(id.principal), d.intern(id.invokedBy)
 	if u.Type = d.intern(id.kind); u.Type == "" && invokedBy != "" {
@@ -129,6 +139,11 @@ func fillCloudTrailActor(ev *event.Event, d *document, id *identity) {
 	case u.Type == "AssumedRole": // without its issuer: …:assumed-role/ROLE/SESSION
 		if _, names, ok := strings.Cut(arn, ":assumed-role/"); ok {
 			p.Role, _, _ = strings.Cut(names, "/")
+		}
+	}
+	if _, signIn := awsSignsIn(ev); signIn {
+		if known, used := awsSecondFactor(d); known {
+			p.MFA = yesNo(true, used)
 		}
 	}
 }
@@ -252,23 +267,33 @@ var (
 	}
 )
 
-func classifyCloudTrail(ev *event.Event, d *document) {
-	var table map[string]int
+// awsSignsIn returns the activity of an operation that authenticates somebody.
+func awsSignsIn(ev *event.Event) (activity int, ok bool) {
 	switch ev.API.Service.Name {
 	case "signin.amazonaws.com", "sso.amazonaws.com":
-		table = awsSignIn
+		activity, ok = awsSignIn[ev.API.Operation]
 	case "sts.amazonaws.com":
-		table = awsTickets
-	case "iam.amazonaws.com":
-		if activity, ok := awsAccounts[ev.API.Operation]; ok {
-			setAWSTarget(ev, d)
-			setClass(ev, event.ClassAccountChange, activity)
-			return
-		}
+		activity, ok = awsTickets[ev.API.Operation]
 	}
-	if activity, ok := table[ev.API.Operation]; ok {
+	return activity, ok
+}
+
+// awsSecondFactor is what a sign-in says of its own second factor.
+func awsSecondFactor(d *document) (known, used bool) {
+	word := d.plain(member(d.value(fAdditional), "MFAUsed"))
+	used = bytes.EqualFold(word, []byte("yes"))
+	return used || bytes.EqualFold(word, []byte("no")), used
+}
+
+func classifyCloudTrail(ev *event.Event, d *document) {
+	if activity, ok := awsSignsIn(ev); ok {
 		setAWSSubject(ev, d)
 		setClass(ev, event.ClassAuthentication, activity)
+		return
+	}
+	if activity, ok := awsAccounts[ev.API.Operation]; ok && ev.API.Service.Name == "iam.amazonaws.com" {
+		setAWSTarget(ev, d)
+		setClass(ev, event.ClassAccountChange, activity)
 		return
 	}
 	setClass(ev, event.ClassAPIActivity, apiActivity(ev.API.Operation, ev.Access))
@@ -281,9 +306,7 @@ func setAWSSubject(ev *event.Event, d *document) {
 	if role := d.intern(member(ev.RequestRaw, "roleArn")); role != "" {
 		ev.User.UID = role
 	}
-	used := d.plain(member(d.value(fAdditional), "MFAUsed"))
-	yes := bytes.EqualFold(used, []byte("yes"))
-	setSignInMFA(ev, yes || bytes.EqualFold(used, []byte("no")), yes)
+	ev.HasMFA, ev.IsMFA = awsSecondFactor(d)
 }
 
 // setAWSTarget fills whose account changes and by which policy.
@@ -307,7 +330,7 @@ func setAWSTarget(ev *event.Event, d *document) {
 			policy.Name = d.copy(m.Value)
 		}
 	}
-	caller := d.copy(readIdentity(d.value(fIdentity)).user)
+	caller := d.copy(d.identity().user)
 	ev.User.Name = or(or(user.Name, role.Name), or(group.Name, caller))
 	created := member(ev.ResponseRaw, "user")
 	if created == nil {

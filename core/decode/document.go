@@ -14,7 +14,10 @@ type document struct {
 	known   []field          // what each member is
 	at      [numFields]int32 // index in members + 1, 0 for absent
 	gen     uint64           // changes whenever the document does
+	format  *format          // what recognize found
 	text    *event.Text      // of the event that is being filled
+	who     identity         // userIdentity, once it was asked for
+	met     bool             // who is read
 	buf     []byte           // a text that is being unescaped
 }
 
@@ -41,7 +44,7 @@ func (d *document) parse(raw []byte) error {
 // index finds the known members. Of several with the same name the last wins;
 // the exact name wins over one that differs in the case of its first letter.
 func (d *document) index(raw []byte) {
-	d.raw = raw
+	d.raw, d.format, d.met = raw, nil, false
 	d.at = [numFields]int32{}
 	d.known = d.known[:0]
 	var buf [32]byte
@@ -51,13 +54,12 @@ func (d *document) index(raw []byte) {
 			name = rawjson.AppendText(nil, name)
 			d.members[i].Name = name
 		}
-		f := fieldOf(string(name))
-		if f == fNone {
-			f = envelopeFieldOf(string(name))
-		}
+		f := fieldOf(name)
 		exact := f != fNone
-		if !exact {
-			f = fieldOf(string(lowerFirst(&buf, name)))
+		if lower := lowerFirst(&buf, name); !exact && len(lower) > 0 && lower[0] != name[0] {
+			if f = fieldOf(lower); f >= numTrailFields {
+				f = fNone // only records are written in PascalCase
+			}
 		}
 		d.known = append(d.known, f)
 		if f == fNone {

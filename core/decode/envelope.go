@@ -35,8 +35,8 @@ func (r *Reader) admit(raw []byte, offset int64) (Record, error) {
 	r.doc.index(raw)
 	outer := ""
 	for n := 0; ; n++ {
-		f, reason := r.doc.recognize()
-		if f != nil {
+		reason := r.doc.recognize()
+		if f := r.doc.format; f != nil {
 			return Record{Raw: r.doc.raw, Index: r.index, Offset: offset, Format: f.name, doc: &r.doc, gen: r.doc.gen}, nil
 		}
 		value := r.doc.wrapped()
@@ -93,22 +93,23 @@ func (r *Reader) textReason(text []byte) string {
 	return ReasonForeign
 }
 
-// recognize returns the format of a trail record, or the reason why a document
-// that looks like one is none.
-func (d *document) recognize() (*format, string) {
+// recognize sets the format of a trail record, or returns the reason why a
+// document that looks like one is none.
+func (d *document) recognize() (reason string) {
 	source := d.bytes(fEventSource)
 	if service, ok := bytes.CutPrefix(source, []byte("aws:")); ok {
-		return nil, lambdaReason(service)
+		return lambdaReason(service)
 	}
 	for i := range formats {
 		if f := &formats[i]; f.is(d) {
 			if string(d.bytes(fEventCategory)) == "Aggregated" || string(d.bytes(fEventType)) == "AwsAggregatedEvent" {
-				return nil, reasonAggregated
+				return reasonAggregated
 			}
-			return f, ""
+			d.format = f
+			return ""
 		}
 	}
-	return nil, ""
+	return ""
 }
 
 // lambdaReason names what services hand to functions: records that carry

@@ -57,104 +57,58 @@ const (
 	numFields
 )
 
-// fieldOf knows a member by its name.
-func fieldOf(name string) field {
-	switch name {
-	case "eventID", "eventId":
-		return fEventID
-	case "eventTime":
-		return fEventTime
-	case "eventVersion":
-		return fEventVersion
-	case "eventSource":
-		return fEventSource
-	case "eventName":
-		return fEventName
-	case "eventType":
-		return fEventType
-	case "eventCategory":
-		return fEventCategory
-	case "eventRW":
-		return fEventRW
-	case "awsRegion":
-		return fRegion
-	case "acsRegion":
-		return fACSRegion
-	case "sourceIPAddress", "sourceIpAddress":
-		return fSourceIP
-	case "userAgent":
-		return fUserAgent
-	case "errorCode":
-		return fErrorCode
-	case "errorMessage":
-		return fErrorMessage
-	case "requestParameters":
-		return fRequest
-	case "requestParameterJson":
-		return fRequestText
-	case "responseElements":
-		return fResponse
-	case "requestID", "requestId":
-		return fRequestID
-	case "userIdentity":
-		return fIdentity
-	case "recipientAccountId":
-		return fRecipient
-	case "sharedEventID", "sharedEventId":
-		return fSharedID
-	case "vpcEndpointId":
-		return fVPCEndpoint
-	case "vpcId":
-		return fVPC
-	case "apiVersion":
-		return fAPIVersion
-	case "resources":
-		return fResources
-	case "referencedResources":
-		return fReferenced
-	case "resourceType":
-		return fResourceType
-	case "resourceName":
-		return fResourceName
-	case "readOnly":
-		return fReadOnly
-	case "managementEvent":
-		return fManagement
-	case "additionalEventData":
-		return fAdditional
-	case "serviceEventDetails":
-		return fServiceDetails
-	case "insightDetails":
-		return fInsight
-	case "serviceName":
-		return fServiceName
-	}
-	return fNone
+// fieldNames are the members we know: of trail records, then of envelopes.
+var fieldNames = map[string]field{
+	"eventID": fEventID, "eventId": fEventID, "eventTime": fEventTime, "eventVersion": fEventVersion,
+	"eventSource": fEventSource, "eventName": fEventName, "eventType": fEventType, "eventCategory": fEventCategory,
+	"eventRW": fEventRW, "awsRegion": fRegion, "acsRegion": fACSRegion,
+	"sourceIPAddress": fSourceIP, "sourceIpAddress": fSourceIP, "userAgent": fUserAgent,
+	"errorCode": fErrorCode, "errorMessage": fErrorMessage,
+	"requestParameters": fRequest, "requestParameterJson": fRequestText, "responseElements": fResponse,
+	"requestID": fRequestID, "requestId": fRequestID, "userIdentity": fIdentity, "recipientAccountId": fRecipient,
+	"sharedEventID": fSharedID, "sharedEventId": fSharedID, "vpcEndpointId": fVPCEndpoint, "vpcId": fVPC,
+	"apiVersion": fAPIVersion, "resources": fResources, "referencedResources": fReferenced,
+	"resourceType": fResourceType, "resourceName": fResourceName, "readOnly": fReadOnly, "managementEvent": fManagement,
+	"additionalEventData": fAdditional, "serviceEventDetails": fServiceDetails, "insightDetails": fInsight,
+	"serviceName": fServiceName,
+
+	"CloudTrailEvent": fCloudTrailEvent, "detail": fDetail, "detail-type": fDetailType, "event": fEvent, "data": fData,
+	"message": fMessage, "source": fSource, "specversion": fSpecVersion, "awslogs": fAWSLogs, "messageType": fMessageType,
 }
 
-// envelopeFieldOf knows the members of envelopes.
-func envelopeFieldOf(name string) field {
-	switch name {
-	case "CloudTrailEvent":
-		return fCloudTrailEvent
-	case "detail":
-		return fDetail
-	case "detail-type":
-		return fDetailType
-	case "event":
-		return fEvent
-	case "data":
-		return fData
-	case "message":
-		return fMessage
-	case "source":
-		return fSource
-	case "specversion":
-		return fSpecVersion
-	case "awslogs":
-		return fAWSLogs
-	case "messageType":
-		return fMessageType
+// fieldTable finds a field by the length of its name and three of its bytes:
+// most members of a record are looked up, and hashing all of a name costs more
+// than comparing it.
+var fieldTable = func() (table [fieldSlots]struct {
+	name  string
+	field field
+}) {
+	for name, f := range fieldNames {
+		i := fieldSlot([]byte(name))
+		for table[i].name != "" {
+			i = (i + 1) % fieldSlots
+		}
+		table[i].name, table[i].field = name, f
+	}
+	return table
+}()
+
+const fieldSlots = 512
+
+func fieldSlot(name []byte) uint {
+	n := uint(len(name))
+	return (n*31 + uint(name[0])*7 + uint(name[n/2])*61 + uint(name[n-1])*13) % fieldSlots
+}
+
+// fieldOf knows a member by its name.
+func fieldOf(name []byte) field {
+	if len(name) == 0 {
+		return fNone
+	}
+	for i := fieldSlot(name); fieldTable[i].name != ""; i = (i + 1) % fieldSlots {
+		if fieldTable[i].name == string(name) {
+			return fieldTable[i].field
+		}
 	}
 	return fNone
 }

@@ -99,8 +99,8 @@ func isRecord(raw string) bool {
 	if d.parse([]byte(raw)) != nil {
 		return false
 	}
-	f, _ := d.recognize()
-	return f != nil
+	d.recognize()
+	return d.format != nil
 }
 
 func contains(list []string, s string) bool {

@@ -33,7 +33,15 @@ type identity struct {
 	}
 }
 
-// readIdentity walks a userIdentity once.
+// identity reads the userIdentity, once.
+func (d *document) identity() *identity {
+	if !d.met {
+		d.who, d.met = readIdentity(d.value(fIdentity)), true
+	}
+	return &d.who
+}
+
+// readIdentity walks a userIdentity.
 func readIdentity(value []byte) (id identity) {
 	var buf [32]byte
 	for c := rawjson.Members(value); ; {
@@ -131,9 +139,15 @@ func member(object []byte, name string) []byte {
 	return found
 }
 
-// setEndpoint files the caller's address: an IP address, or the name of a
-// service.
-func setEndpoint(ev *event.Event, source string) {
+// setOrigin files where a call came from and whether it only reads. The
+// caller's address is an IP address, or the name of a service.
+func setOrigin(ev *event.Event, d *document, access string) {
+	ev.Access = access
+	ev.UserAgent = d.word(fUserAgent)
+	if ev.Kind == "insight" {
+		return
+	}
+	source := d.word(fSourceIP)
 	if a, err := netip.ParseAddr(source); err == nil && a.Zone() == "" {
 		ev.SrcEndpoint.IP, ev.IP = source, source
 		return
@@ -156,14 +170,6 @@ func (d *document) setSession(ev *event.Event, id *identity, nothing func(string
 	}
 	ev.Principal.AccessKey = s.CredentialUID
 	ev.Principal.MFA = yesNo(s.HasMFA, s.IsMFA)
-}
-
-// setSignInMFA files what a sign-in says of its own second factor.
-func setSignInMFA(ev *event.Event, known, used bool) {
-	if known {
-		ev.HasMFA, ev.IsMFA = true, used
-		ev.Principal.MFA = yesNo(true, used)
-	}
 }
 
 func yesNo(known, yes bool) string {

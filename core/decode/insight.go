@@ -4,15 +4,27 @@ import "github.com/trailship/trailship/core/event"
 
 func fillCloudTrailInsight(ev *event.Event, d *document) {
 	details := d.value(fInsight)
-	ev.API.Operation = d.intern(member(details, "eventName"))
 	ev.API.Service.Name = d.intern(member(details, "eventSource"))
 	ev.Service = awsService(ev.API.Service.Name)
 	fillInsight(ev, d, details)
 }
 
-// fillInsight makes a finding of what the cloud's own statistics found.
+func fillActionTrailInsight(ev *event.Event, d *document) {
+	details := d.value(fInsight)
+	if source := d.intern(member(details, "eventSource")); source != "" {
+		ev.API.Service.Name, ev.Service = host(source), alibabaService(host(source))
+	}
+	fillInsight(ev, d, details)
+}
+
 func fillInsight(ev *event.Event, d *document, details []byte) {
-	ev.Action = or(ev.API.Operation, or(ev.Metadata.EventCode, "unknown"))
+	ev.API.Operation = d.intern(member(details, "eventName"))
+	ev.Action = or(ev.API.Operation, or(d.word(fEventType), "unknown"))
+}
+
+// insightOCSF makes a finding of what the cloud's own statistics found.
+func insightOCSF(ev *event.Event, d *document) {
+	details := d.value(fInsight)
 	ev.Metadata.LogName = "Insight"
 	kind := or(d.intern(member(details, "insightType")), "unknown")
 	ev.FindingInfo = event.FindingInfo{
@@ -28,13 +40,4 @@ func fillInsight(ev *event.Event, d *document, details []byte) {
 		ev.StatusID, ev.Status = 4, "Resolved"
 	}
 	setClass(ev, event.ClassDetectionFinding, activity)
-}
-
-func fillActionTrailInsight(ev *event.Event, d *document) {
-	details := d.value(fInsight)
-	ev.API.Operation = d.intern(member(details, "eventName"))
-	if source := d.intern(member(details, "eventSource")); source != "" {
-		ev.API.Service.Name, ev.Service = host(source), alibabaService(host(source))
-	}
-	fillInsight(ev, d, details)
 }

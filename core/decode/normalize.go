@@ -15,14 +15,27 @@ import (
 type format struct {
 	name   string
 	is     func(d *document) bool
-	fill   func(ev *event.Event, d *document)
+	begin  func(ev *event.Event, d *document) // what no part names, and all of an insight
+	fill   [5]filling                         // in this order: each may use those before it
 	mapped fieldSet
+}
+
+// filling makes one closed part of an event that was begun.
+type filling struct {
+	part event.Parts
+	fill func(ev *event.Event, d *document)
 }
 
 // formats is the table of formats, in the order they are tried.
 var formats = [...]format{
-	{event.ActionTrail, isActionTrail, fillActionTrail, actionTrailMapped},
-	{event.CloudTrail, isCloudTrail, fillCloudTrail, cloudTrailMapped},
+	{event.ActionTrail, isActionTrail, beginActionTrail, [...]filling{
+		{event.PartOrigin, fillActionTrailOrigin}, {event.PartOutcome, fillActionTrailOutcome},
+		{event.PartPrincipal, fillActionTrailActor}, {event.PartResources, fillActionTrailResources},
+		{event.PartOCSF, fillActionTrailOCSF}}, actionTrailMapped},
+	{event.CloudTrail, isCloudTrail, beginCloudTrail, [...]filling{
+		{event.PartOrigin, fillCloudTrailOrigin}, {event.PartOutcome, fillCloudTrailOutcome},
+		{event.PartPrincipal, fillCloudTrailActor}, {event.PartResources, fillCloudTrailResources},
+		{event.PartOCSF, fillCloudTrailOCSF}}, cloudTrailMapped},
 }
 
 // documents are for records that do not come from a Reader.
@@ -33,21 +46,46 @@ var documents = sync.Pool{New: func() any { return new(document) }}
 // The error is a *Reject: the record is not JSON, not a trail record, or its
 // time cannot be read.
 func Normalize(ev *event.Event, rec Record) error {
-	ev.Reset()
 	d := rec.doc
-	if d == nil || d.gen != rec.gen || !same(d.raw, rec.Raw) {
+	if !rec.fresh() {
 		d = documents.Get().(*document)
 		defer documents.Put(d)
 		if err := d.parse(rec.Raw); err != nil {
+			ev.Reset()
 			return &Reject{rec.Index, rec.Offset, ReasonJSON, err.Error()}
 		}
 	}
-	f, reason := d.recognize()
-	if f == nil {
-		if reason == "" {
-			reason = d.foreign()
+	err := d.begin(ev, rec)
+	_ = ev.Load(event.PartsClosed) // only open parts fail
+	ev.Rest = nil
+	return err
+}
+
+// Begin is Normalize that leaves the closed parts of the event to its Load,
+// which is good until the reader's next Next. A record of no reader is
+// normalized at once.
+func Begin(ev *event.Event, rec Record) error {
+	if !rec.fresh() {
+		return Normalize(ev, rec)
+	}
+	return rec.doc.begin(ev, rec)
+}
+
+// fresh reports that the reader still holds what it found out about rec.
+func (rec Record) fresh() bool {
+	return rec.doc != nil && rec.doc.gen == rec.gen && same(rec.doc.raw, rec.Raw)
+}
+
+// begin empties ev and makes of it what no part names.
+func (d *document) begin(ev *event.Event, rec Record) error {
+	ev.Reset()
+	if d.format == nil {
+		if reason := d.recognize(); d.format == nil {
+			if reason == "" {
+				reason = d.foreign()
+			}
+			return &Reject{rec.Index, rec.Offset, reason, details[reason]}
 		}
-		return &Reject{rec.Index, rec.Offset, reason, details[reason]}
 	}
 	d.text = ev.Text
 	written := d.str(fEventTime)
@@ -56,24 +94,34 @@ func Normalize(ev *event.Event, rec Record) error {
 		return &Reject{rec.Index, rec.Offset, ReasonTime, "cannot read the event time " + quote(written)}
 	}
 	ev.Time = t
-	ev.Format = f.name
+	ev.Format = d.format.name
 	ev.RawJSON = d.raw
 	ev.Metadata.OriginalTime = written
-	d.fillCommon(ev)
-	f.fill(ev, d)
-	d.fillUnmapped(ev, f)
+	if ev.ID = d.str(fEventID); ev.ID == "" {
+		ev.ID = contentID(d.raw)
+	}
+	ev.RequestRaw = d.value(fRequest)
+	ev.ResponseRaw = d.value(fResponse)
+	ev.Rest = d
+	d.format.begin(ev, d)
 	return nil
+}
+
+// Fill makes closed parts of the event that was begun from d. An insight has
+// no outcome, no principal and no resources.
+func (d *document) Fill(ev *event.Event, parts event.Parts) {
+	for _, f := range d.format.fill {
+		if parts&f.part != 0 && (ev.Kind != "insight" || f.part&(event.PartOrigin|event.PartOCSF) != 0) {
+			f.fill(ev, d)
+		}
+	}
 }
 
 // same reports whether a and b are the same bytes of memory.
 func same(a, b []byte) bool { return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0] }
 
-// fillCommon sets what both clouds spell alike.
+// fillCommon sets what of the OCSF form both clouds spell alike.
 func (d *document) fillCommon(ev *event.Event) {
-	ev.ID = d.str(fEventID)
-	if ev.ID == "" {
-		ev.ID = contentID(d.raw)
-	}
 	ev.SeverityID = 1
 	m := &ev.Metadata
 	m.UID = ev.ID
@@ -84,10 +132,7 @@ func (d *document) fillCommon(ev *event.Event) {
 	m.CorrelationUID = d.str(fSharedID)
 	m.Product.Version = m.LogVersion
 	ev.API.Version = d.word(fAPIVersion)
-	ev.RequestRaw = d.value(fRequest)
-	ev.ResponseRaw = d.value(fResponse)
-	ev.UserAgent = d.word(fUserAgent)
-	ev.HTTPRequest.UserAgent = ev.UserAgent
+	ev.HTTPRequest.UserAgent = d.word(fUserAgent)
 }
 
 // contentID identifies a record without an event id by what it says.
@@ -123,9 +168,9 @@ func shaped(f field) (bracket byte) {
 // fillUnmapped collects the members of the record that have no place of their
 // own, or whose value does not fit the place. Of several with the same name
 // the last wins.
-func (d *document) fillUnmapped(ev *event.Event, f *format) {
+func (d *document) fillUnmapped(ev *event.Event) {
 	for i, m := range d.members {
-		if d.hasPlace(i, f) {
+		if d.hasPlace(i) {
 			continue
 		}
 		name := d.text.Intern(d.name(m.Name))
@@ -141,9 +186,9 @@ func (d *document) fillUnmapped(ev *event.Event, f *format) {
 }
 
 // hasPlace reports whether member i went into the event by itself.
-func (d *document) hasPlace(i int, f *format) bool {
+func (d *document) hasPlace(i int) bool {
 	known := d.known[i]
-	if !f.mapped.has(known) {
+	if !d.format.mapped.has(known) {
 		return false
 	}
 	value := d.members[d.at[known]-1]

@@ -46,7 +46,7 @@ type Event struct {
 	Resource  Resource   `expr:"resource"`
 	Resources []Resource `expr:"resources"`
 
-	// The open parts, parsed on demand by Load and null-safe in rules: maps,
+	// The open parts, parsed by Load and null-safe in rules: maps,
 	// slices, strings, bools, int64 and float64 only.
 	Request  any `expr:"request"`
 	Response any `expr:"response"`
@@ -87,7 +87,14 @@ type Event struct {
 	ResponseRaw []byte `expr:"-"` // response elements as JSON, nil when absent
 	UnmappedRaw []Pair `expr:"-"` // members of unmapped, in record order
 	Text        *Text  `expr:"-"` // where the strings live; kept by Reset
+	Rest        Filler `expr:"-"` // makes the closed parts that Load is asked for; nil: they are there
 	loaded      Parts
+}
+
+// Filler makes closed parts of an event. Fill is called at most once for each
+// part, as long as the record the event was begun from is good.
+type Filler interface {
+	Fill(e *Event, parts Parts)
 }
 
 // Reset empties e for the next record and keeps what it has allocated. The

@@ -55,6 +55,7 @@ const (
 // Append appends the finding over ev as compact JSON without a newline. Its
 // first member is evidences, its last unmapped, which Include relies on.
 func (f *Finding) Append(dst []byte, ev *Event) []byte {
+	_ = ev.Load(PartsClosed) // only open parts fail
 	w := writer{append(dst, findingHead...)}
 	w.evidence(ev)
 	w.b = append(w.b, '}', ']')

@@ -6,13 +6,29 @@ import (
 	"github.com/trailship/trailship/core/event/rawjson"
 )
 
-// Load parses the open parts that are wanted and not parsed yet: Request,
-// Response (each also as API.….Data), Raw and Unmapped. An absent part stays
-// nil. The error says which part is not JSON; the others are loaded all the
-// same, and that part is not tried again.
+// Load makes the parts that are wanted and not made yet. An open part that is
+// absent stays nil. The error says which open part is not JSON; the others are
+// loaded all the same, and that part is not tried again.
 func (e *Event) Load(parts Parts) error {
-	parts &^= e.loaded
+	if parts&PartUnmapped != 0 || parts&PartOCSF != 0 {
+		parts |= PartsClosed
+	}
+	if parts &^= e.loaded; parts == 0 {
+		return nil
+	}
 	e.loaded |= parts
+	if closed := parts & PartsClosed; closed != 0 && e.Rest != nil {
+		e.Rest.Fill(e, closed)
+	}
+	if parts&PartsOpen == 0 {
+		return nil
+	}
+	return e.parse(parts)
+}
+
+// parse parses open parts: Request and Response (each also as API.….Data), Raw
+// and Unmapped.
+func (e *Event) parse(parts Parts) error {
 	var failed error
 	parse := func(part Parts, name string, text []byte) any {
 		if parts&part == 0 || len(text) == 0 {

@@ -9,6 +9,7 @@ const OCSFVersion = "1.8.0"
 // result is valid JSON whatever the record held. Safe to call again; it reads
 // the raw slices, not what Load made of them.
 func (e *Event) AppendOCSF(dst []byte) []byte {
+	_ = e.Load(PartsClosed) // only open parts fail
 	w := writer{append(dst, '{')}
 	w.metadata(e)
 	w.int("time", e.Time.UnixMilli())

@@ -1,9 +1,9 @@
 package event
 
 // Parts says which parts of an event are wanted. What no part names (the id,
-// time, provider, service, action, account and region, and what rules do not
-// see) is there from the start; the rest is made by [Event.Load], because most
-// events meet no rule that looks at it.
+// time, provider, service, action, kind, account and region) is there from the
+// start; the rest is made by [Event.Load], because most events meet no rule
+// that looks at it.
 type Parts uint16
 
 // The open parts are a stranger's JSON, parsed as a whole.
@@ -16,15 +16,15 @@ const (
 
 // The closed parts are typed fields.
 const (
-	PartOrigin    Parts = 1 << (iota + 4) // Kind, Access, IP, UserAgent and their OCSF places
+	PartOrigin    Parts = 1 << (iota + 4) // Access, IP, UserAgent
 	PartOutcome                           // Outcome, Error and the status
-	PartActor                             // Principal, Actor
+	PartPrincipal                         // Principal
 	PartResources                         // Resource, Resources
-	PartOCSF                              // everything else that is typed
+	PartOCSF                              // everything else that is typed; needs the others
 
 	// PartsOpen and PartsClosed are all of a kind; PartsAll is everything.
 	PartsOpen   = PartRequest | PartResponse | PartRaw | PartUnmapped
-	PartsClosed = PartOrigin | PartOutcome | PartActor | PartResources | PartOCSF
+	PartsClosed = PartOrigin | PartOutcome | PartPrincipal | PartResources | PartOCSF
 	PartsAll    = PartsOpen | PartsClosed
 )
 
@@ -32,14 +32,14 @@ const (
 // names in Event's expr tags, whole): the open parts of `api` included.
 func PartsOf(name string) Parts {
 	switch name {
-	case "id", "time", "provider", "service", "action", "account", "region":
+	case "id", "time", "provider", "service", "action", "kind", "account", "region":
 		return 0
-	case "kind", "access", "ip", "user_agent":
+	case "access", "ip", "user_agent":
 		return PartOrigin
 	case "outcome", "error":
 		return PartOutcome
-	case "principal", "actor":
-		return PartActor
+	case "principal":
+		return PartPrincipal
 	case "resource", "resources":
 		return PartResources
 	case "request":
@@ -49,9 +49,9 @@ func PartsOf(name string) Parts {
 	case "raw":
 		return PartRaw
 	case "unmapped":
-		return PartUnmapped | PartOCSF
+		return PartUnmapped | PartsClosed
 	case "api":
-		return PartOCSF | PartRequest | PartResponse
+		return PartsClosed | PartRequest | PartResponse
 	}
-	return PartOCSF
+	return PartsClosed
 }

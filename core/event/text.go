@@ -1,6 +1,9 @@
 package event
 
-import "strings"
+import (
+	"hash/maphash"
+	"strings"
+)
 
 // Text keeps the strings of events. They are cut from blocks that are filled
 // once and never written again, so they stay good after the event is reused;
@@ -16,6 +19,8 @@ const (
 	ownBlock  = 1 << 10 // a longer string gets memory of its own
 	internMax = 64      // a longer string is not worth remembering
 )
+
+var seed = maphash.MakeSeed()
 
 // Copy returns b as a string.
 func (t *Text) Copy(b []byte) string {
@@ -40,11 +45,7 @@ func (t *Text) Intern(b []byte) string {
 	if len(b) == 0 || len(b) > internMax {
 		return t.Copy(b)
 	}
-	h := uint32(2166136261)
-	for _, c := range b {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	slot := &t.seen[(h^h>>8)&uint32(len(t.seen)-1)]
+	slot := &t.seen[maphash.Bytes(seed, b)%uint64(len(t.seen))]
 	if *slot != string(b) {
 		*slot = t.Copy(b)
 	}

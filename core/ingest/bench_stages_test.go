@@ -56,6 +56,7 @@ var stages = []struct {
 	{"inflate", func(_ *testing.B, w *work) func() error { return w.inflate }},
 	{"inflate+split", func(_ *testing.B, w *work) func() error { return reading(w.stored) }},
 	{"split", func(_ *testing.B, w *work) func() error { return reading(w.plain) }},
+	{"split+begin", beginning},
 	{"normalize", func(_ *testing.B, w *work) func() error { return w.normalize }},
 	{"match/rules=1", matchNone(1)},
 	{"match/rules=10", matchNone(10)},
@@ -151,6 +152,14 @@ func (w *work) inflate() error {
 
 func reading(objects [][]byte) func() error {
 	return func() error { return read(objects, func(decode.Record) error { return nil }) }
+}
+
+// beginning makes of every record what an event is begun with.
+func beginning(_ *testing.B, w *work) func() error {
+	var ev event.Event
+	return func() error {
+		return read(w.plain, func(rec decode.Record) error { return decode.Begin(&ev, rec) })
+	}
 }
 
 // read hands every record of the objects to each.

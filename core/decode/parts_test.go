@@ -1,0 +1,90 @@
+package decode
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trailship/trailship/core/event"
+)
+
+// begun reads the first record of an object and begins its event.
+func begun(t *testing.T, object []byte) *event.Event {
+	t.Helper()
+	rec, err := NewReader(bytes.NewReader(object), Limits{}).Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev := new(event.Event)
+	if err := Begin(ev, rec); err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+// readable reads a fixture that a Reader finds a record in.
+func readable(t *testing.T, file string) []byte {
+	object, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewReader(bytes.NewReader(object), Limits{}).Next(); err == io.EOF {
+		t.Fatalf("%s: no record", file)
+	}
+	return object
+}
+
+func TestAFieldIsWholeOnceItsPartsAreLoaded(t *testing.T) {
+	names := map[string]int{}
+	for i, f := range reflect.VisibleFields(reflect.TypeFor[event.Event]()) {
+		if name := f.Tag.Get("expr"); name != "" && name != "-" {
+			names[name] = i
+		}
+	}
+	for _, file := range fixtures(t) {
+		object := readable(t, file)
+		full := begun(t, object)
+		if err := full.Load(event.PartsAll); err != nil {
+			t.Fatal(err)
+		}
+		for name, i := range names {
+			ev := begun(t, object)
+			if err := ev.Load(event.PartsOf(name)); err != nil {
+				t.Fatal(err)
+			}
+			want, got := reflect.ValueOf(*full).Field(i).Interface(), reflect.ValueOf(*ev).Field(i).Interface()
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %s after loading its parts alone (-whole +got)\n%s", file, name, diff)
+			}
+		}
+	}
+}
+
+func TestTheOrderInWhichPartsAreLoadedDoesNotMatter(t *testing.T) {
+	parts := []event.Parts{event.PartOrigin, event.PartOutcome, event.PartPrincipal, event.PartResources, event.PartOCSF,
+		event.PartRequest, event.PartResponse, event.PartRaw, event.PartUnmapped}
+	for _, file := range fixtures(t) {
+		object := readable(t, file)
+		var whole event.Event
+		if err := Normalize(&whole, Record{Raw: begun(t, object).RawJSON}); err != nil {
+			t.Fatal(err)
+		}
+		want := render(t, &whole)
+		for seed := range uint64(5) {
+			ev := begun(t, object)
+			for _, n := range rand.New(rand.NewPCG(seed, 0)).Perm(len(parts)) {
+				if err := ev.Load(parts[n]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(want, render(t, ev)); diff != "" {
+				t.Errorf("%s, seed %d: (-at once +part by part)\n%s", file, seed, diff)
+			}
+		}
+	}
+}
