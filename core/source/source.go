@@ -47,7 +47,9 @@ type Object struct {
 	Size  int64  // bytes as stored, -1 when unknown
 	Entry Entry  // where to begin: the ledger's entry, or the zero Entry
 
-	// Done is the entry to commit when every record was read.
+	// Done is the entry to commit when every record was read. One that is zero
+	// makes the object a place that cannot be looked at: it is tried for ever,
+	// for there is nothing to commit that would say which one was given up.
 	Done Entry
 	// Growing says that a damaged end may still be mended by waiting: a gzip
 	// file under upload. Ingest then commits what it has and tries again
@@ -77,4 +79,7 @@ type Entry struct {
 	Done    bool      `json:"d,omitempty"` // nothing of this version is left to read
 	Buried  bool      `json:"b,omitempty"` // dead letters point into this version: it is not to be put away
 	Seen    time.Time `json:"t,omitzero"`  // when the entry was last written
+	// Failing is for how long reading on has failed, from try to try; 0: it
+	// has not. Kept by ingest, which gives up at a bound.
+	Failing time.Duration `json:"f,omitempty"`
 }

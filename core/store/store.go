@@ -26,16 +26,44 @@ var ErrDamaged = errors.New("the store is damaged")
 type Store interface {
 	Inlet
 	Outlet
+	Letters
 	// Bound says how large an output's queue may become: an alert raised that
 	// would make it larger becomes a dead letter of that output in the same
 	// transaction, with the reason "backlog"; other outputs get it all the
 	// same. 0 alerts or bytes are no bound. It holds until the store is closed.
 	Bound(output string, most Backlog)
 	// Maintain drops what retention no longer covers: alert ids, and ledger
-	// entries that were neither written nor looked up for so long. now is the
-	// wall clock. Cheap when there is nothing to do; call it every minute or so.
+	// entries that were neither written nor looked up for so long before their
+	// source last committed anything. So a source that is not read forgets
+	// nothing, however long. It also drops the oldest dead letters above
+	// MaxLetters. now is the wall clock. Cheap when there is nothing to do; call
+	// it every minute or so, once every source was listed: what is still there
+	// was looked up then.
 	Maintain(now time.Time) error
 	Close() error
+}
+
+// MaxLetters is how many dead letters are kept.
+const MaxLetters = 100_000
+
+// Letters is what an operator does with dead letters. They stay until they are
+// replayed or purged, or newer ones above MaxLetters take their place.
+type Letters interface {
+	// DeadLetters returns every dead letter, oldest first.
+	DeadLetters() ([]DeadLetter, error)
+	// Dropped is how many dead letters had to go above MaxLetters, ever.
+	Dropped() (int64, error)
+	// Refused returns the alert a dead letter of that id stands for; ok is
+	// false when it stands for none.
+	Refused(id string) (a Alert, ok bool, err error)
+	// Replay takes dead letters back: an alert goes behind the queue of its
+	// output under the id it had; an object is read again from where its letter
+	// points, unless it already stands before that. Unknown ids are passed over,
+	// and letters that CanReplay denies stay. It returns how many were taken
+	// back.
+	Replay(ids []string) (int, error)
+	// Purge drops dead letters for good, and returns how many there were.
+	Purge(ids []string) (int, error)
 }
 
 // Inlet is the side ingest writes to.
@@ -138,7 +166,15 @@ type DeadLetter struct {
 	Offset int64     `json:"offset,omitempty"` // in inflated bytes, where the trouble is
 	Output string    `json:"output,omitempty"` // of an alert
 	Alert  string    `json:"alert,omitempty"`  // its id
-	Reason string    `json:"reason"`           // short and countable: "json", "time", "truncated", …
+	Reason string    `json:"reason"`           // short and countable: "json", "time", "truncated", "unreadable", …
 	Detail string    `json:"detail,omitempty"` // a sentence
 	Time   time.Time `json:"time"`             // when it was buried
+
+	// Of an object or record: its key in the ledger, and the entry with which
+	// it is read again from there. Letters of the first versions have none.
+	Key  string       `json:"key,omitempty"`
+	From source.Entry `json:"from,omitzero"`
 }
+
+// CanReplay says whether Replay can take the letter back: it knows where.
+func (d DeadLetter) CanReplay() bool { return d.Output != "" || d.Key != "" }

@@ -53,11 +53,13 @@ type Store struct {
 
 // Options change how a store keeps things. The zero value is good.
 type Options struct {
-	// Retention is how long alert ids live in event time and ledger entries
-	// in wall time; zero is 35 days.
+	// Retention is how long alert ids live in event time, and ledger entries in
+	// the time their source is read; zero is 35 days.
 	Retention time.Duration
 	// Now is the wall clock; nil is time.Now.
 	Now func() time.Time
+	// MaxLetters is how many dead letters are kept; zero is store.MaxLetters.
+	MaxLetters int
 }
 
 const defaultRetention = 35 * 24 * time.Hour
@@ -79,6 +81,9 @@ func Open(path string, o Options) (s *Store, err error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.MaxLetters == 0 {
+		o.MaxLetters = store.MaxLetters
 	}
 	s = &Store{path: path, opt: o, touched: map[touch]struct{}{}, bounds: map[string]store.Backlog{}}
 	defer func() {

@@ -255,3 +255,44 @@ func TestMaintainGoesThroughALongLedger(t *testing.T) {
 		t.Errorf("%d of %d entries are left, want %d", left, entries, (entries+1)/2)
 	}
 }
+
+func TestTheOldestDeadLettersGoAboveTheBoundAndAreCounted(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), fileName), Options{MaxLetters: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	type held struct {
+		letters     int
+		first, last string
+		dropped     int64
+	}
+	buried := 0
+	for _, step := range []struct {
+		bury int
+		want held
+	}{
+		{20, held{20, "letter 0", "letter 19", 0}},
+		{1, held{18, "letter 3", "letter 20", 3}},
+		{1, held{19, "letter 3", "letter 21", 3}},
+		{1000, held{18, "letter 1004", "letter 1021", 1004}},
+	} {
+		err := s.Commit(t.Context(), func(tx store.Tx) (err error) {
+			for range step.bury {
+				err = errors.Join(err, tx.Bury(store.DeadLetter{ID: fmt.Sprint("letter ", buried), Reason: "json", Time: time.Unix(int64(buried), 0)}))
+				buried++
+			}
+			return err
+		})
+		err = errors.Join(err, s.Maintain(time.Now()))
+		letters, err2 := s.DeadLetters()
+		dropped, err3 := s.Dropped()
+		if err := errors.Join(err, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		got := held{len(letters), letters[0].ID, letters[len(letters)-1].ID, dropped}
+		if got != step.want {
+			t.Errorf("after %d letters: %+v, want %+v", buried, got, step.want)
+		}
+	}
+}

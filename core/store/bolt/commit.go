@@ -87,7 +87,7 @@ func (t *tx) putEntry(sourceName, key string, e source.Entry) error {
 	if err != nil {
 		return err
 	}
-	return b.putSealed([]byte(key), appendEntry(make([]byte, sumSize, sumSize+32+len(e.Version)), e))
+	return b.putSealed([]byte(key), appendEntry(make([]byte, sumSize, sumSize+48+len(e.Version)), e))
 }
 
 // Raise implements store.Tx.

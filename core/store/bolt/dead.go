@@ -25,7 +25,7 @@ func bury(t *bbolt.Tx, d store.DeadLetter) error {
 	return rootBucket(t, deadBucket).put([]byte(d.ID), value)
 }
 
-// DeadLetters implements store.Outlet. Those of one instant come in the order
+// DeadLetters implements store.Letters. Those of one instant come in the order
 // of their ids.
 func (s *Store) DeadLetters() ([]store.DeadLetter, error) {
 	var list []store.DeadLetter
@@ -35,16 +35,9 @@ func (s *Store) DeadLetters() ([]store.DeadLetter, error) {
 			if bytes.Equal(key, markKey) {
 				return nil
 			}
-			value, err := unseal(dead.path, key, sealed)
-			if err != nil {
-				return err
-			}
-			var d store.DeadLetter
-			if err := json.Unmarshal(value, &d); err != nil {
-				return damage(dead.path, key, err.Error())
-			}
+			d, err := openLetter(dead, key, sealed)
 			list = append(list, d)
-			return nil
+			return err
 		})
 	})
 	if err != nil {
@@ -54,19 +47,50 @@ func (s *Store) DeadLetters() ([]store.DeadLetter, error) {
 	return list, nil
 }
 
-// Refused returns the alert a dead letter of that id stands for; ok is false
-// when it stands for none.
+func openLetter(dead bucket, key, sealed []byte) (d store.DeadLetter, err error) {
+	value, err := unseal(dead.path, key, sealed)
+	if err != nil {
+		return d, err
+	}
+	if err := json.Unmarshal(value, &d); err != nil {
+		return d, damage(dead.path, key, err.Error())
+	}
+	return d, nil
+}
+
+// letter returns the dead letter of an id; ok is false when there is none.
+func letter(t *bbolt.Tx, id string) (d store.DeadLetter, ok bool, err error) {
+	dead := rootBucket(t, deadBucket)
+	if id == "" || id == string(markKey) {
+		return d, false, nil
+	}
+	sealed := dead.Get([]byte(id))
+	if sealed == nil {
+		return d, false, nil
+	}
+	d, err = openLetter(dead, []byte(id), sealed)
+	return d, err == nil, err
+}
+
+// Refused implements store.Letters.
 func (s *Store) Refused(id string) (a store.Alert, ok bool, err error) {
+	if id == string(markKey) {
+		return a, false, nil
+	}
 	err = s.view(func(t *bbolt.Tx) error {
-		value, err := rootBucket(t, refusedBucket).get([]byte(id))
-		if err != nil || value == nil {
-			return err
-		}
-		ok = true
-		if a, err = parseAlert(bytes.Clone(value)); err != nil {
-			return damage(refusedBucket, []byte(id), err.Error())
-		}
-		return nil
+		a, ok, err = refusedAlert(t, id)
+		return err
 	})
 	return a, ok, err
+}
+
+func refusedAlert(t *bbolt.Tx, id string) (a store.Alert, ok bool, err error) {
+	value, err := rootBucket(t, refusedBucket).get([]byte(id))
+	if err != nil || value == nil {
+		return a, false, err
+	}
+	if a, err = parseAlert(bytes.Clone(value)); err != nil {
+		return a, false, damage(refusedBucket, []byte(id), err.Error())
+	}
+	return a, true, nil
 }

@@ -58,6 +58,7 @@ func parseAlert(b []byte) (store.Alert, error) {
 const (
 	entryDone   = 1
 	entryBuried = 2
+	entryFailed = 4 // for how long follows behind the version
 )
 
 func appendEntry(b []byte, e source.Entry) []byte {
@@ -68,12 +69,19 @@ func appendEntry(b []byte, e source.Entry) []byte {
 	if e.Buried {
 		flags |= entryBuried
 	}
+	if e.Failing > 0 {
+		flags |= entryFailed
+	}
 	b = binary.AppendUvarint(b, flags)
 	b = binary.AppendVarint(b, e.Offset)
 	b = binary.AppendVarint(b, e.Before)
 	b = binary.AppendVarint(b, e.Records)
 	b = appendTime(b, e.Seen)
-	return appendString(b, e.Version)
+	b = appendString(b, e.Version)
+	if e.Failing > 0 {
+		b = binary.AppendVarint(b, int64(e.Failing))
+	}
+	return b
 }
 
 func parseEntry(b []byte) (source.Entry, error) {
@@ -87,6 +95,9 @@ func parseEntry(b []byte) (source.Entry, error) {
 		Records: d.varint(),
 		Seen:    d.time(),
 		Version: string(d.bytes()),
+	}
+	if flags&entryFailed != 0 {
+		e.Failing = time.Duration(d.varint())
 	}
 	return e, d.err
 }

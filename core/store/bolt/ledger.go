@@ -20,8 +20,8 @@ type ledger struct {
 // touch names a ledger entry that was looked up.
 type touch struct{ source, key string }
 
-// maxTouched bounds the memory of what was looked up; what does not fit is
-// looked up again by the next scan.
+// maxTouched bounds the memory of what was looked up; when it is full it is
+// written down.
 const maxTouched = 1 << 16
 
 // Entry implements source.Ledger. Looking an entry up keeps it from growing
@@ -39,16 +39,17 @@ func (l ledger) Entry(key string) (e source.Entry, ok bool, err error) {
 		}
 		return nil
 	})
-	if ok && l.s.opt.Now().Sub(e.Seen) > l.s.opt.Retention/2 {
-		l.s.touch(touch{l.source, key})
+	now := l.s.opt.Now()
+	if err == nil && ok && now.Sub(e.Seen) > l.s.opt.Retention/2 && l.s.touch(touch{l.source, key}) {
+		err = l.s.refresh(now)
 	}
 	return e, ok, err
 }
 
-func (s *Store) touch(k touch) {
+// touch notes that an entry was looked up; full says that there are many.
+func (s *Store) touch(k touch) (full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.touched) < maxTouched {
-		s.touched[k] = struct{}{}
-	}
+	s.touched[k] = struct{}{}
+	return len(s.touched) >= maxTouched
 }

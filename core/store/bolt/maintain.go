@@ -14,13 +14,16 @@ import (
 // goes when it lies further back than retention from the newest event that was
 // committed (or from now, if that is earlier) and no id of it was raised for a
 // day. Ledger entries go when they were neither written nor looked up for
-// retention; for that the ledger is gone through once a day. Commits go on
-// between its steps.
+// retention before the last entry of their source was; for that the ledger is
+// gone through once a day. Commits go on between its steps.
 func (s *Store) Maintain(now time.Time) error {
 	if err := s.dropDays(now); err != nil {
 		return err
 	}
 	if err := s.refresh(now); err != nil {
+		return err
+	}
+	if err := s.trim(); err != nil {
 		return err
 	}
 	return s.sweep(now)
@@ -145,7 +148,7 @@ func (s *Store) sweep(now time.Time) error {
 		})
 	})
 	for n := 0; n < len(sources) && err == nil; n++ {
-		err = s.sweepSource(sources[n], now.Add(-s.opt.Retention))
+		err = s.sweepSource(sources[n], now)
 	}
 	if err != nil {
 		return err
@@ -156,18 +159,45 @@ func (s *Store) sweep(now time.Time) error {
 	return nil
 }
 
-// sweepSource drops the entries of one source that were last seen before then.
-func (s *Store) sweepSource(name []byte, then time.Time) error {
+// sweepSource drops the old entries of one source. Time stands still for a
+// source that commits nothing: it may be switched off, or not be reached.
+func (s *Store) sweepSource(name []byte, now time.Time) error {
+	var last time.Time
+	err := s.eachEntry(name, func(_ []byte, e source.Entry) {
+		if e.Seen.After(last) && !e.Seen.After(now) {
+			last = e.Seen
+		}
+	}, func() error { return nil })
+	if err != nil {
+		return err
+	}
+	var old [][]byte
+	then := last.Add(-s.opt.Retention)
+	return s.eachEntry(name, func(key []byte, e source.Entry) {
+		if e.Seen.Before(then) {
+			old = append(old, bytes.Clone(key))
+		}
+	}, func() error {
+		if len(old) == 0 {
+			return nil
+		}
+		defer func() { old = nil }()
+		return s.update(func(t *bbolt.Tx, _ changes) error {
+			return dropEntries(rootBucket(t, ledgerBucket).sub(name), old, then)
+		})
+	})
+}
+
+// eachEntry calls fn with every entry of a source, and then after so many of
+// them, outside of the transaction.
+func (s *Store) eachEntry(name []byte, fn func(key []byte, e source.Entry), then func() error) error {
 	for from := bytes.Clone(markKey); from != nil; {
-		var old [][]byte
 		err := s.view(func(t *bbolt.Tx) (err error) {
-			old, from, err = oldEntries(rootBucket(t, ledgerBucket).sub(name), from, then)
+			from, err = someEntries(rootBucket(t, ledgerBucket).sub(name), from, fn)
 			return err
 		})
-		if err == nil && len(old) > 0 {
-			err = s.update(func(t *bbolt.Tx, _ changes) error {
-				return dropEntries(rootBucket(t, ledgerBucket).sub(name), old, then)
-			})
+		if err == nil {
+			err = then()
 		}
 		if err != nil {
 			return err
@@ -176,9 +206,9 @@ func (s *Store) sweepSource(name []byte, then time.Time) error {
 	return nil
 }
 
-// oldEntries looks at the entries behind the key from. It returns the keys of
-// the old ones and where to go on, nil at the end.
-func oldEntries(b bucket, from []byte, then time.Time) (old [][]byte, next []byte, err error) {
+// someEntries goes through the entries behind the key from. It returns where to
+// go on, nil at the end.
+func someEntries(b bucket, from []byte, fn func(key []byte, e source.Entry)) (next []byte, err error) {
 	cursor := b.Cursor()
 	key, sealed := cursor.Seek(from)
 	if bytes.Equal(key, from) {
@@ -187,16 +217,14 @@ func oldEntries(b bucket, from []byte, then time.Time) (old [][]byte, next []byt
 	for n := 0; key != nil; key, sealed = cursor.Next() {
 		e, err := openEntry(b, key, sealed)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if e.Seen.Before(then) {
-			old = append(old, bytes.Clone(key))
-		}
+		fn(key, e)
 		if n++; n == sweepStep {
-			return old, bytes.Clone(key), nil
+			return bytes.Clone(key), nil
 		}
 	}
-	return old, nil, nil
+	return nil, nil
 }
 
 // dropEntries deletes those of the entries that are still old.

@@ -38,6 +38,9 @@ func Run(t *testing.T, open Open) {
 		{"next is in order and within limits", nextLimits},
 		{"an alert keeps every field", alertFields},
 		{"a refused alert becomes a dead letter and the others go on", refused},
+		{"a replayed alert goes to its output under its id", replayedAlert},
+		{"a replayed object stands where its earliest letter points", replayedObject},
+		{"what is purged is gone", purged},
 		{"a ledger entry keeps every field", entryFields},
 		{"ledgers of sources are apart", ledgersApart},
 		{"burying replaces by id", buried},
@@ -51,6 +54,7 @@ func Run(t *testing.T, open Open) {
 		{"old ids go once their day is idle", idsExpire},
 		{"events from the future age nothing", futureEvents},
 		{"old ledger entries go unless they are looked up", entriesExpire},
+		{"a source that is not read forgets nothing", restingSource},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := &fixture{T: t, open: open, dir: t.TempDir()}
@@ -307,7 +311,7 @@ func refused(f *fixture) {
 
 func entryFields(f *fixture) {
 	want := map[string]source.Entry{
-		"a/b.json.gz": {Version: "etag", Offset: 1 << 40, Before: 1 << 33, Records: 77, Done: true, Buried: true, Seen: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)},
+		"a/b.json.gz": {Version: "etag", Offset: 1 << 40, Before: 1 << 33, Records: 77, Done: true, Buried: true, Failing: 36 * time.Hour, Seen: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)},
 		"ü \xff":      {Version: "\x00\xff", Seen: time.Date(1999, 1, 2, 3, 4, 5, 0, time.UTC)},
 	}
 	f.commit(func(tx store.Tx) error {

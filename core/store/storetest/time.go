@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -134,4 +135,28 @@ func entriesExpire(f *fixture) {
 		left[key] = ok
 	}
 	f.same("entries", left, map[string]bool{"new": true, "old": false, "looked up": true})
+}
+
+// restingSource is about a source that was switched off, or could not be
+// reached, for longer than retention: what it read last is not old, for nothing
+// came after it.
+func restingSource(f *fixture) {
+	now := time.Now()
+	seen := func(ago time.Duration) source.Entry { return source.Entry{Offset: 1, Seen: now.Add(-ago)} }
+	f.commit(func(tx store.Tx) error {
+		return errors.Join(
+			tx.PutEntry("resting", "last", seen(80*day)), tx.PutEntry("resting", "before", seen(110*day)),
+			tx.PutEntry("resting", "long before", seen(120*day)), tx.PutEntry("busy", "last", seen(0)), tx.PutEntry("busy", "before", seen(80*day)))
+	})
+	f.reopen()
+	f.check(f.Maintain(now))
+	left := map[string]bool{}
+	for _, k := range [][2]string{{"resting", "last"}, {"resting", "before"}, {"resting", "long before"}, {"busy", "last"}, {"busy", "before"}} {
+		_, ok, err := f.Ledger(k[0]).Entry(k[1])
+		f.check(err)
+		left[k[0]+" "+k[1]] = ok
+	}
+	f.same("entries", left, map[string]bool{
+		"resting last": true, "resting before": true, "resting long before": false, "busy last": true, "busy before": false,
+	})
 }
