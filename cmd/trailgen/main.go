@@ -78,6 +78,7 @@ func parse(args []string, stderr io.Writer) (order, error) {
 	f.Float64Var(&o.Duplicates, "duplicates", 0.02, "share of records copied from an earlier object, 0 to 1")
 	f.Float64Var(&o.Matching, "matching", 0.01, "share of records that schedule a KMS key for deletion, 0 to 1")
 	f.BoolVar(&o.NDJSON, "ndjson", false, "plain files of one record a line instead of gzip")
+	f.BoolVar(&o.Gzip, "gzip", false, "with -ndjson: compress them all the same")
 	f.BoolVar(&o.story, "story", false, "write the sample of the demo instead; all but -out is ignored")
 	f.StringVar(&o.ids, "ids", "", "also write the distinct record ids to this file: id, tab, matching or other")
 	f.StringVar(&o.format, "o", "text", "format of the summary: text or json")

@@ -47,6 +47,7 @@ type Options struct {
 	Matching float64
 
 	NDJSON bool // plain files of one record a line instead of gzip
+	Gzip   bool // with NDJSON: compressed all the same
 }
 
 // Object is one delivered file.
@@ -217,10 +218,13 @@ func (g *generator) object(n int) Object {
 	g.remember(at, o.Records, spans, m.out)
 	o.Inflated = int64(len(m.out))
 	o.Body = m.out
-	if !g.NDJSON {
+	if !g.NDJSON || g.Gzip {
 		o.Body = g.compress(m.out)
 	}
 	o.Path = m.path(o.Body, g.Records, g.NDJSON)
+	if g.NDJSON && g.Gzip {
+		o.Path += ".gz"
+	}
 	return o
 }
 

@@ -33,6 +33,7 @@ func TestWhatIsReportedIsWhatIsThere(t *testing.T) {
 	for _, o := range []Options{
 		{Seed: 1, Files: 45, Records: 40, Alibaba: 0.4, Duplicates: 0.1, Matching: 0.05},
 		{Seed: 2, Files: 5, Records: 100, NDJSON: true, Alibaba: 0.5, Duplicates: 0.3, Matching: 0.5},
+		{Seed: 2, Files: 5, Records: 100, NDJSON: true, Gzip: true},
 		{Seed: 3, Files: 3, Records: 1},
 		{Seed: 4, Bytes: 500_000, Records: 70},
 	} {
