@@ -1,12 +1,9 @@
 package kafka
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -37,44 +34,6 @@ func (l *login) mechanism() (sasl.Mechanism, error) {
 		return scram.Auth{User: l.User, Pass: string(l.Password)}.AsSha512Mechanism(), nil
 	}
 	return nil, sdk.Invalidf("/sasl/mechanism", "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
-}
-
-// encryption is TLS to the brokers. Paths are of PEM files.
-type encryption struct {
-	CA         string `json:"ca" doc:"Certificates to trust instead of the system's, a PEM file"`
-	Cert       string `json:"cert" doc:"Our certificate, for brokers that want one, a PEM file"`
-	Key        string `json:"key" doc:"The certificate's key, a PEM file"`
-	ServerName string `json:"server_name" doc:"The name the brokers' certificates must have. Default: the broker's host"`
-}
-
-// config is nil when the connection is not encrypted.
-func (e *encryption) config() (*tls.Config, error) {
-	if e == nil {
-		return nil, nil
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: e.ServerName}
-	var errs []error
-	if e.CA != "" {
-		c.RootCAs = x509.NewCertPool()
-		text, err := os.ReadFile(sdk.Abs(e.CA))
-		if err != nil {
-			errs = append(errs, sdk.Invalidf("/tls/ca", "%v", err))
-		} else if !c.RootCAs.AppendCertsFromPEM(text) {
-			errs = append(errs, sdk.Invalidf("/tls/ca", "%s holds no certificate in PEM", e.CA))
-		}
-	}
-	switch {
-	case e.Cert == "" && e.Key == "":
-	case e.Cert == "" || e.Key == "":
-		errs = append(errs, sdk.Invalidf("/tls", "cert and key belong together: give both or none"))
-	default:
-		pair, err := tls.LoadX509KeyPair(sdk.Abs(e.Cert), sdk.Abs(e.Key))
-		if err != nil {
-			errs = append(errs, sdk.Invalidf("/tls/cert", "%v", err))
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, errors.Join(errs...)
 }
 
 // checkBrokers says which addresses cannot be.

@@ -58,7 +58,7 @@ func TestAConnectionThatCannotBeSaysWhy(t *testing.T) {
 		{"another mechanism", guarded, config{SASL: &login{Mechanism: "PLAIN", User: "trailship", Password: "s3cr3t"}}, "no broker answers: check brokers, the network, tls and sasl: "},
 		{"no password", guarded, config{}, "no broker answers: check brokers, the network, tls and sasl: "},
 		{"no encryption", encrypted, config{}, "no broker answers: check brokers, the network, tls and sasl: "},
-		{"a certificate nobody trusts", encrypted, config{TLS: &encryption{}}, "no broker answers: check brokers, the network, tls and sasl: unable to dial: tls: failed to verify certificate"},
+		{"a certificate nobody trusts", encrypted, config{TLS: &sdk.TLS{}}, "no broker answers: check brokers, the network, tls and sasl: unable to dial: tls: failed to verify certificate"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.c.Timeout = 2 * time.Second
@@ -98,7 +98,7 @@ func TestTheConnectionIsEncryptedBothWays(t *testing.T) {
 	pool.AddCert(server.Leaf)
 	brokers := cluster(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{server}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}))
 	t.Setenv(sdk.DirEnv, dir)
-	out := opened(t, brokers, config{TLS: &encryption{CA: "cert.pem", Cert: "cert.pem", Key: "key.pem", ServerName: "kafka.test"}})
+	out := opened(t, brokers, config{TLS: &sdk.TLS{CA: "cert.pem", Cert: "cert.pem", Key: "key.pem", ServerName: "kafka.test"}})
 	if err := out.Deliver(t.Context(), []sdk.Alert{{ID: "a"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestMistakesInTheConfigurationAreSaidTogether(t *testing.T) {
 	t.Setenv(sdk.DirEnv, dir)
 	_, err := config{
 		Brokers: []string{"a:9092", "b", ":1", "c:0"}, Topic: "a b{rule}", MaxMessage: 100,
-		TLS: &encryption{CA: "junk.pem", Cert: "cert.pem"},
+		TLS: &sdk.TLS{CA: "junk.pem", Cert: "cert.pem"},
 	}.open()
 	want := strings.Join([]string{
 		"/brokers/1: must be HOST:PORT, such as kafka-1.example.com:9092",
@@ -154,13 +154,13 @@ func TestMistakesInTheConfigurationAreSaidTogether(t *testing.T) {
 		"/brokers/3: must be HOST:PORT, such as kafka-1.example.com:9092",
 		"/topic: must be the name of a topic: letters, digits, '.', '_' and '-', up to 249 of them",
 		"/max_message: must be between 512 bytes and 64MiB",
-		"/tls/ca: junk.pem holds no certificate in PEM",
-		"/tls: cert and key belong together: give both or none",
+		"/tls/ca: DIR/junk.pem holds no certificate in PEM",
+		"/tls/cert: needs key, the file of its key",
 	}, "\n")
-	if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
+	if diff := cmp.Diff(want, strings.ReplaceAll(fmt.Sprint(err), dir, "DIR")); diff != "" {
 		t.Error(diff)
 	}
-	_, err = config{Brokers: []string{"a:1"}, Topic: "{account}", TLS: &encryption{CA: "none.pem", Cert: "junk.pem", Key: "key.pem"}}.open()
+	_, err = config{Brokers: []string{"a:1"}, Topic: "{account}", TLS: &sdk.TLS{CA: "none.pem", Cert: "junk.pem", Key: "key.pem"}}.open()
 	want = strings.Join([]string{
 		"/topic: {account} is not known: there are {severity} and {rule}",
 		"/tls/ca: open DIR/none.pem: no such file or directory",

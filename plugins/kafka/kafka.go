@@ -5,6 +5,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"time"
@@ -29,7 +30,7 @@ type config struct {
 	MaxMessage  size          `json:"max_message" default:"1MiB" doc:"The largest record the topic takes: its max.message.bytes"`
 	Timeout     time.Duration `json:"timeout" default:"30s" doc:"Of one batch"`
 	SASL        *login        `json:"sasl" doc:"Who trailship is"`
-	TLS         *encryption   `json:"tls" doc:"Talk TLS; {} trusts the system's certificates"`
+	TLS         *sdk.TLS      `json:"tls" doc:"Talk TLS; {} trusts the system's certificates"`
 }
 
 // size is a number of bytes, written 1048576 or 1MiB.
@@ -64,8 +65,11 @@ func (c config) open() (sdk.Output, error) {
 	}
 	mechanism, err := c.SASL.mechanism()
 	errs = append(errs, err)
-	secure, err := c.TLS.config()
-	errs = append(errs, err)
+	var secure *tls.Config
+	if c.TLS != nil {
+		secure, err = c.TLS.Config("/tls")
+		errs = append(errs, err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
