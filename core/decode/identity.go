@@ -159,7 +159,7 @@ func setOrigin(ev *event.Event, d *document, access string) {
 // texts stand for no value.
 func (d *document) setSession(ev *event.Event, id *identity, nothing func(string) bool) {
 	s := &ev.Actor.Session
-	if created, ok := parseTime(d.intern(id.session.created)); ok {
+	if created, ok := parseTime(d.plain(id.session.created)); ok {
 		s.CreatedTime = created.UnixMilli()
 	}
 	if key := d.intern(id.key); !nothing(key) {

@@ -88,15 +88,13 @@ func (d *document) begin(ev *event.Event, rec Record) error {
 		}
 	}
 	d.text = ev.Text
-	written := d.str(fEventTime)
-	t, ok := parseTime(written)
+	t, ok := parseTime(d.plain(d.value(fEventTime)))
 	if !ok {
-		return &Reject{rec.Index, rec.Offset, ReasonTime, "cannot read the event time " + quote(written)}
+		return &Reject{rec.Index, rec.Offset, ReasonTime, "cannot read the event time " + quote(d.str(fEventTime))}
 	}
 	ev.Time = t
 	ev.Format = d.format.name
 	ev.RawJSON = d.raw
-	ev.Metadata.OriginalTime = written
 	if ev.ID = d.str(fEventID); ev.ID == "" {
 		ev.ID = contentID(d.raw)
 	}
@@ -125,6 +123,7 @@ func (d *document) fillCommon(ev *event.Event) {
 	ev.SeverityID = 1
 	m := &ev.Metadata
 	m.UID = ev.ID
+	m.OriginalTime = d.str(fEventTime)
 	m.Version = event.OCSFVersion
 	m.EventCode = d.word(fEventType)
 	m.LogName = or(d.word(fEventCategory), "Management")
