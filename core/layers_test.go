@@ -37,12 +37,13 @@ var allowed = map[string][]string{
 	"core/store/bolt":        {"core/source", "core/store"},
 	"core/store/storetest":   {"core/source", "core/store"},
 	"core/event/ocsftest":    {},
-	"plugins":                {"plugins/sdk", "plugins/stdout", "plugins/file", "plugins/webhook"},
+	"plugins":                {"plugins/sdk", "plugins/stdout", "plugins/syslog", "plugins/file", "plugins/webhook"},
 	"rules":                  {},
 	"examples":               {"plugins/sdk"},
 	"examples/trails":        {},
 	"cmd/trailgen":           {"examples/trails"},
 	"core/ingest":            {"core/decode", "core/rule", "core/event", "core/source", "core/store"},
+	"core/replay":            {"core/decode", "core/rule", "core/event", "core/source"},
 	"core/deliver":           {"core/event", "core/store", "plugins/sdk", "plugins/sdk/outputpb"},
 }
 

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 var destinations = map[string]func(t *testing.T) sdktest.Plugin{
 	"file":    intoFile,
 	"stdout":  ontoStdout,
+	"syslog":  intoSyslog,
 	"webhook": intoWeb,
 }
 

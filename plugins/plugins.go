@@ -7,6 +7,7 @@ package plugins
 import (
 	"github.com/trailship/trailship/plugins/file"
 	"github.com/trailship/trailship/plugins/stdout"
+	"github.com/trailship/trailship/plugins/syslog"
 	"github.com/trailship/trailship/plugins/webhook"
 )
 
@@ -15,5 +16,6 @@ import (
 var Shipped = map[string]func(){
 	"file":    file.Serve,
 	"stdout":  stdout.Serve,
+	"syslog":  syslog.Serve,
 	"webhook": webhook.Serve,
 }

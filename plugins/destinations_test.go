@@ -1,0 +1,79 @@
+package plugins_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/trailship/trailship/plugins/sdk/sdktest"
+)
+
+// bin holds what a destination was sent.
+type bin struct {
+	mu    sync.Mutex
+	items []string
+}
+
+func (b *bin) add(item string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.items = append(b.items, item)
+}
+
+func (b *bin) held(context.Context) ([]string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.items[:len(b.items):len(b.items)], nil
+}
+
+func intoSyslog(t *testing.T) sdktest.Plugin {
+	var got bin
+	return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": listenSyslog(t, &got)}), ReadBack: got.held}
+}
+
+// listenSyslog returns the address of a server that takes messages with their
+// length in front.
+func listenSyslog(t *testing.T, got *bin) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns sync.WaitGroup
+	t.Cleanup(func() { l.Close(); conns.Wait() })
+	conns.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() { readFrames(conn, got) })
+		}
+	})
+	return l.Addr().String()
+}
+
+// readFrames reads until the other side is done. What is no frame is kept too,
+// for a test to see.
+func readFrames(conn net.Conn, got *bin) {
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	for {
+		length, err := r.ReadString(' ')
+		n, wrong := strconv.Atoi(strings.TrimSuffix(length, " "))
+		if err == nil && wrong != nil {
+			rest, _ := io.ReadAll(r)
+			got.add("not a frame: " + length + string(rest))
+			return
+		}
+		text := make([]byte, n)
+		if _, short := io.ReadFull(r, text); err != nil || short != nil {
+			return
+		}
+		got.add(string(text))
+	}
+}
