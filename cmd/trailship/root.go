@@ -52,7 +52,7 @@ Exit codes:
   1    failed while running, or unhealthy
   2    wrong usage
   3    invalid configuration or rules
-  4    rule tests failed
+  4    rule tests failed, or more alerts than --max-alerts
   130  interrupted
 `
 
@@ -101,7 +101,7 @@ func (p *program) command() root {
 
 	c.AddCommand(
 		p.runCommand(), p.checkCommand(), p.normalizeCommand(), p.rulesCommand(),
-		p.explainCommand(), p.fieldsCommand(), p.pluginCommand(), p.pluginsCommand(), p.schemaCommand(), p.versionCommand(),
+		p.explainCommand(), p.replayCommand(), p.fieldsCommand(), p.pluginCommand(), p.pluginsCommand(), p.schemaCommand(), p.versionCommand(),
 	)
 	for _, sub := range c.Commands() {
 		wrapArgs(sub)

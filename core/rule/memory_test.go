@@ -56,21 +56,7 @@ func (f *feed) run(n, size int, make func(i int) Contribution) {
 		for _, v := range r.Verdicts {
 			f.ids[v.ID] = true
 		}
-		f.tally.add(r.Tally)
-	}
-}
-
-func (t *Tally) add(o Tally) {
-	for _, pair := range []struct {
-		to   *map[string]int
-		from map[string]int
-	}{{&t.Late, o.Late}, {&t.Evicted, o.Evicted}, {&t.Stale, o.Stale}} {
-		if *pair.to == nil {
-			*pair.to = map[string]int{}
-		}
-		for id, n := range pair.from {
-			(*pair.to)[id] += n
-		}
+		f.tally.Add(r.Tally)
 	}
 }
 
