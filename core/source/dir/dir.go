@@ -163,13 +163,7 @@ func (s *Source) open(at place) (f *os.File, err error) {
 			err = fmt.Errorf("opening %s: %w", s.name(at.shown), bare(err))
 		}
 	}()
-	root, err := os.OpenRoot(s.Path)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	// A named pipe must not make us wait for its writer.
-	f, err = root.OpenFile(at.real, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err = openBelow(s.Path, at.real)
 	if err != nil {
 		return nil, err
 	}
@@ -182,6 +176,19 @@ func (s *Source) open(at place) (f *os.File, err error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// A named pipe must not make us wait for its writer.
+const readOnly = os.O_RDONLY | syscall.O_NONBLOCK
+
+// openStepwise opens the file at a path below dir folder by folder.
+func openStepwise(dir, path string) (*os.File, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.OpenFile(path, readOnly, 0)
 }
 
 // name is what people call the file.
