@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"core/diag":            {},
 	"core/source":          {},
 	"core/store":           {"core/source"},
+	"core/inflate":         {},
 	"plugins/sdk/outputpb": {},
 	"plugins/sdk":          {"plugins/sdk/outputpb"},
 	"plugins/sdk/sdktest":  {"plugins/sdk", "plugins/sdk/outputpb"},
