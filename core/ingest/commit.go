@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -196,30 +195,21 @@ func (in *Ingest) count(p *piece) {
 		in.Log.Warn("buried in the dead letters", "id", d.ID, "source", d.Source, "object", d.Object,
 			"record", d.Record, "offset", d.Offset, "reason", d.Reason, "detail", d.Detail)
 	}
-	in.Metrics.lag.saw(s, p.newest)
+	in.Metrics.lag.saw(s, p.newest, p.places)
 }
 
 // leave takes an object out of the works.
 func (in *Ingest) leave(ctx context.Context, p *piece) {
 	s := in.Sources[p.source]
-	k := key{s.Name, p.object.Key}
-	switch {
-	case p.failed == nil || ctx.Err() != nil:
-		in.inflight.leave(k)
-	case errors.Is(p.failed, fs.ErrNotExist):
-		// It went away after it was listed; under another name it is another
-		// object. A source that lists it again is not believed at once.
-		in.inflight.fail(k, in.Now(), in.Once)
-		in.Log.Info("object is gone", "source", s.Name, "object", p.object.Name, "records_read", p.entry.Records)
-	case errors.Is(p.failed, errGrowing):
-		in.inflight.fail(k, in.Now(), in.Once)
-		in.Log.Debug("object ends early and may still be growing", "source", s.Name, "object", p.object.Name, "records_read", p.entry.Records)
-	default:
-		in.total.failed.Add(1)
-		in.Metrics.readErrors.WithLabelValues(s.Name).Inc()
-		pause := in.inflight.fail(k, in.Now(), in.Once)
-		in.Log.Warn("object could not be read to its end", "source", s.Name, "object", p.object.Name,
-			"error", p.failed, "records_read", p.entry.Records, "retry_in", pause)
+	if p.failed == nil || ctx.Err() != nil {
+		in.inflight.leave(in.key(p.job))
+	} else {
+		in.park(p)
+	}
+	in.Metrics.parked.WithLabelValues(s.Name).Set(float64(in.inflight.troubled(s.Name)))
+	if p.givenUp {
+		in.Metrics.givenUp.WithLabelValues(s.Name).Inc()
+		return
 	}
 	if p.failed != nil || p.entry.Records != 0 {
 		return // left in the middle
@@ -242,6 +232,6 @@ func (in *Ingest) leave(ctx context.Context, p *piece) {
 // release gives up a batch that could not be written; it is read again.
 func (in *Ingest) release(batch []*piece) {
 	for _, p := range batch {
-		in.inflight.leave(key{in.Sources[p.source].Name, p.object.Key})
+		in.inflight.leave(in.key(p.job))
 	}
 }

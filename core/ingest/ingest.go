@@ -166,11 +166,12 @@ func (in *Ingest) Unlisted() []string {
 	return names
 }
 
-// listings are the sources that were listed in full. The zero value is none;
-// safe for concurrent use.
+// listings are how listing the sources went, by index. The zero value is not at
+// all yet; safe for concurrent use.
 type listings struct {
 	mu   sync.Mutex
-	done map[int]bool // by index
+	done map[int]bool  // in full, once
+	last map[int]error // of the last listing
 }
 
 func (l *listings) add(i int) {
@@ -180,12 +181,32 @@ func (l *listings) add(i int) {
 		l.done = map[int]bool{}
 	}
 	l.done[i] = true
+	delete(l.last, i)
+}
+
+func (l *listings) failed(i int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == nil {
+		l.last = map[int]error{}
+	}
+	l.last[i] = err
 }
 
 func (l *listings) has(i int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.done[i]
+}
+
+// failure is what was wrong with the last listing, "" for nothing.
+func (l *listings) failure(i int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.last[i]; err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // scan lists one source again and again (with Once: until it has handed out
@@ -200,7 +221,7 @@ func (in *Ingest) scan(ctx context.Context, i int) {
 	for ctx.Err() == nil {
 		more := false
 		err := s.Scan(ctx, ledger, func(o source.Object) error {
-			if !in.inflight.enter(key{s.Name, o.Key}, in.Now()) {
+			if !in.inflight.enter(key{s.Name, o.Key}, versionOf(o), in.Now()) {
 				return nil
 			}
 			select {
@@ -218,6 +239,7 @@ func (in *Ingest) scan(ctx context.Context, i int) {
 		if err != nil {
 			failures++
 			in.Metrics.scanErrors.WithLabelValues(s.Name).Inc()
+			in.listed.failed(i, err)
 			in.Log.Error("listing failed", "source", s.Name, "error", err)
 		} else {
 			failures = 0

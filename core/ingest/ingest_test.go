@@ -513,6 +513,7 @@ type memory struct {
 	fails   map[string]error
 	cuts    map[string]cutOff
 	growing bool
+	nowhere bool // there is no version of anything
 	runs    bool // hand out what follows the entry's offset
 	scanned int
 	wake    chan struct{}
@@ -592,6 +593,9 @@ func (m *memory) Scan(ctx context.Context, ledger source.Ledger, yield func(sour
 		}
 		if e.Done || len(data) == 0 {
 			continue
+		}
+		if m.nowhere {
+			done = source.Entry{}
 		}
 		fail, cut := m.fails[name], m.cuts[name]
 		o := source.Object{

@@ -1,9 +1,6 @@
 package ingest
 
 import (
-	"sync"
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -18,6 +15,8 @@ type Metrics struct {
 	lag        *lag
 	scanErrors *prometheus.CounterVec
 	readErrors *prometheus.CounterVec
+	givenUp    *prometheus.CounterVec
+	parked     *prometheus.GaugeVec
 	commits    prometheus.Histogram
 }
 
@@ -35,7 +34,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		memory:     counter("rule_memory_total", "What rules that remember could not take as it was: late (too old to be judged, or to be new), evicted (let go at a bound), stale (read before the rule changed), dropped (the whole state, after a change).", "rule", "what"),
 		scanErrors: counter("source_scan_errors_total", "Listings that failed.", "source"),
 		readErrors: counter("source_read_errors_total", "Objects that could not be read and are tried again.", "source"),
-		lag:        &lag{newest: map[string]time.Time{}},
+		givenUp:    counter("source_objects_given_up_total", "Objects that could not be read for too long and are dead letters.", "source"),
+		parked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "trailship_source_objects_parked", Help: "Objects that could not be read and are tried again.",
+		}, []string{"source"}),
+		lag: newLag(),
 		commits: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "trailship_commit_seconds",
 			Help:    "Duration of a commit.",
@@ -43,37 +46,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.objects, m.records, m.rejected, m.matches, m.alerts, m.memory, m.lag, m.scanErrors, m.readErrors, m.commits)
+		reg.MustRegister(m.objects, m.records, m.rejected, m.matches, m.alerts, m.memory, m.lag, m.scanErrors, m.readErrors, m.givenUp, m.parked, m.commits)
 	}
 	return m
-}
-
-// lag reports how far behind the clock each source's newest event is, at the
-// moment it is asked.
-type lag struct {
-	mu     sync.Mutex
-	newest map[string]time.Time
-}
-
-var lagDesc = prometheus.NewDesc("trailship_source_lag_seconds",
-	"Age of the newest event committed.", []string{"source"}, nil)
-
-func (l *lag) saw(source string, t time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if t.After(l.newest[source]) {
-		l.newest[source] = t
-	}
-}
-
-// Describe and Collect make lag a prometheus.Collector.
-func (l *lag) Describe(ch chan<- *prometheus.Desc) { ch <- lagDesc }
-
-// Collect sends one gauge per source that had an event.
-func (l *lag) Collect(ch chan<- prometheus.Metric) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for source, t := range l.newest {
-		ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, time.Since(t).Seconds(), source)
-	}
 }

@@ -32,19 +32,21 @@ const (
 // transaction has to hold.
 type piece struct {
 	job
-	entry  source.Entry
-	alerts []store.Alert
-	dead   []store.DeadLetter
-	bytes  int
-	buried int   // records of the object buried so far
-	done   bool  // the object leaves: read to its end, or as far as it goes now
-	failed error // it could not be read on; tried again later
+	entry   source.Entry
+	alerts  []store.Alert
+	dead    []store.DeadLetter
+	bytes   int
+	buried  int   // records of the object buried so far
+	done    bool  // the object leaves: read to its end, or as far as it goes now
+	failed  error // it could not be read on; tried again later
+	givenUp bool  // it could not be read on, and is not tried again
 
 	records  map[string]int64 // by format
 	rejected map[string]int64 // by reason
 	matches  map[string]int64 // by rule
 	fresh    []bool           // per alert, known after the commit
 	newest   time.Time        // newest event
+	places   places           // newest event of each account and region
 
 	contributions []rule.Contribution // to rules that remember
 }
@@ -76,7 +78,7 @@ func (r *reader) read(ctx context.Context, j job) {
 	}
 	src, err := j.object.Open(ctx)
 	if err != nil {
-		r.send(p.end(j.object.Entry, err))
+		r.send(r.fail(ctx, p, err))
 		return
 	}
 	defer src.Close()
@@ -91,7 +93,7 @@ func (r *reader) read(ctx context.Context, j job) {
 		rec, err := r.decoder.Next()
 		var rejected *decode.Reject
 		if err != nil && !errors.As(err, &rejected) {
-			r.send(r.finish(p, err))
+			r.send(r.finish(ctx, p, err))
 			return
 		}
 		if n < j.object.Entry.Records {
@@ -103,7 +105,7 @@ func (r *reader) read(ctx context.Context, j job) {
 		if rejected != nil {
 			r.reject(p, rejected)
 		}
-		p.entry.Records = n + 1
+		p.entry.Records, p.entry.Failing = n+1, 0
 
 		if n%recordsPerLook == recordsPerLook-1 {
 			r.look()
@@ -138,6 +140,7 @@ func (r *reader) judge(p *piece, rec decode.Record) *decode.Reject {
 	if r.event.Time.After(p.newest) {
 		p.newest = r.event.Time
 	}
+	p.places.saw(r.event.Account, r.event.Region, r.event.Time)
 	for _, m := range r.matcher.Match(&r.event) {
 		p.matches[m.Rule.ID]++
 		if !m.Rule.Shadow {
@@ -180,26 +183,21 @@ func lost(reason string) bool { return reason == "json" || reason == "time" || r
 
 // finish ends an object whose reader returned err: io.EOF, damage, or a
 // failure of the place it is read from.
-func (r *reader) finish(p *piece, err error) *piece {
-	whole := p.object.Done
-	whole.Done = whole.Done || whole.Offset == 0
-	whole.Buried = p.entry.Buried
-	if whole.Offset > 0 {
-		whole.Before = p.object.Entry.Before + p.entry.Records
-	}
+func (r *reader) finish(ctx context.Context, p *piece, err error) *piece {
 	var damage *decode.Damage
 	switch {
 	case errors.Is(err, io.EOF):
-		return p.end(whole, nil)
+		return p.end(p.whole(), nil)
 	case !errors.As(err, &damage):
-		return p.end(p.entry, err)
+		return r.fail(ctx, p, err)
 	case p.object.Growing && damage.Reason == "truncated" && !r.Once:
 		return p.end(p.entry, errGrowing)
 	}
 	p.rejected[damage.Reason]++
-	whole.Buried = true
 	p.dead = append(p.dead, r.deadLetter(p, -1, damage.Offset, damage.Reason,
 		fmt.Sprintf("%s; %d records before it were evaluated", damage.Detail, p.entry.Records)))
+	whole := p.whole()
+	whole.Buried = true
 	return p.end(whole, nil)
 }
 
@@ -210,6 +208,8 @@ var errGrowing = errors.New("ends early, and may still be growing")
 // its position is that in the whole file.
 func (r *reader) deadLetter(p *piece, record, offset int64, reason, detail string) store.DeadLetter {
 	s := r.Sources[p.source]
+	from := p.entry // before the record
+	from.Failing, from.Seen = 0, time.Time{}
 	offset += p.object.Entry.Offset
 	if record >= 0 {
 		record += p.object.Entry.Before
@@ -218,6 +218,7 @@ func (r *reader) deadLetter(p *piece, record, offset int64, reason, detail strin
 	return store.DeadLetter{
 		ID: hex.EncodeToString(id[:8]), Source: s.Name, Object: p.object.Name,
 		Record: record, Offset: offset, Reason: reason, Detail: detail, Time: r.Now(),
+		Key: p.object.Key, From: from,
 	}
 }
 

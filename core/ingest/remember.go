@@ -204,10 +204,3 @@ func (in *Ingest) quiet() bool {
 	}
 	return !m.due.IsZero() && in.Now().After(m.due) && len(in.Unlisted()) == 0 && in.inflight.empty()
 }
-
-// empty says that no object is being worked on.
-func (f *inflight) empty() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.busy) == 0
-}
