@@ -136,7 +136,8 @@ func (d *daemon) wake() {
 	}
 }
 
-// gate blocks while an output whose backlog must not overflow has no room.
+// gate blocks while an output whose backlog must not overflow has no room. The
+// others' alerts become dead letters in the store: see boundOf.
 func (d *daemon) gate(ctx context.Context, outputs []string) error {
 	for _, name := range outputs {
 		said := false
@@ -165,7 +166,7 @@ const gatePause = 100 * time.Millisecond
 func (d *daemon) full(r *running) bool {
 	b, err := d.store.Backlog(r.config.Name)
 	bound := r.config.Backlog
-	return err == nil && (b.Alerts >= bound.MaxAlerts || b.Bytes >= int64(bound.MaxBytes))
+	return err == nil && bound.Full != config.DeadLetter && (b.Alerts >= bound.MaxAlerts || b.Bytes >= int64(bound.MaxBytes))
 }
 
 // reopen makes outputs that write files reopen them.
@@ -194,7 +195,7 @@ func (d *daemon) status() status {
 			s.Why = append(s.Why, "store: "+err.Error())
 		}
 		st := r.Status()
-		s.Outputs = append(s.Outputs, outputStatus{Name: o.Name, Queued: b.Alerts, Bytes: b.Bytes, Up: st.Up, Error: st.Error})
+		s.Outputs = append(s.Outputs, outputStatus{Name: o.Name, Queued: b.Alerts, Bytes: b.Bytes, Up: st.Up, Open: st.Open, Error: st.Error})
 	}
 	s.Ready = len(s.Why) == 0
 	return s

@@ -13,6 +13,7 @@ import (
 	"github.com/trailship/trailship/core/config"
 	"github.com/trailship/trailship/core/deliver"
 	"github.com/trailship/trailship/core/diag"
+	"github.com/trailship/trailship/core/store"
 	"github.com/trailship/trailship/plugins"
 	"github.com/trailship/trailship/plugins/sdk"
 )
@@ -25,10 +26,12 @@ func outputOf(o config.Output, cfg *config.Config, runDir string) (deliver.Outpu
 	}
 	out := deliver.Output{
 		Name: o.Name, Config: settings, Env: o.Environ(), Sha256: o.Sha256, TLS: bool(o.TLS),
+		User: o.User, MaxFiles: uint64(o.MaxFiles),
 		Dir: filepath.Dir(cfg.Node.File()), RunDir: runDir, Redact: cfg.Redact,
 		IncludeEvent: slices.Contains(o.Include, "event"), IncludeRaw: slices.Contains(o.Include, "raw"),
 		MaxBatch: o.Batch.Max, Linger: o.Batch.Wait,
-		Retry: deliver.Retry{Initial: o.Retry.Initial, Max: o.Retry.Max, GiveUp: o.Retry.GiveUp},
+		Retry:   deliver.Retry{Initial: o.Retry.Initial, Max: o.Retry.Max, GiveUp: o.Retry.GiveUp},
+		Backlog: deliver.Backlog{MaxAlerts: o.Backlog.MaxAlerts, MaxBytes: int64(o.Backlog.MaxBytes)},
 	}
 	if cfg.DataDir != "" {
 		out.StateDir = filepath.Join(cfg.DataDir, "outputs", o.Name)
@@ -114,6 +117,15 @@ func (r *running) end() error {
 	return r.err
 }
 
+// boundOf is the bound the store keeps: without one, gate stops reading before
+// the backlog becomes larger.
+func boundOf(o config.Output) store.Backlog {
+	if o.Backlog.Full != config.DeadLetter {
+		return store.Backlog{}
+	}
+	return store.Backlog{Alerts: o.Backlog.MaxAlerts, Bytes: int64(o.Backlog.MaxBytes)}
+}
+
 // startOutput starts delivering. failed hears of a deliverer that ended by
 // itself.
 func (d *daemon) startOutput(o config.Output, cfg *config.Config) (*running, error) {
@@ -121,6 +133,7 @@ func (d *daemon) startOutput(o config.Output, cfg *config.Config) (*running, err
 	if err != nil {
 		return nil, err
 	}
+	d.store.Bound(o.Name, boundOf(o))
 	// Deliverers end when they are told to, after ingest: not with a context
 	// of the caller.
 	ctx, stop := context.WithCancel(context.Background())

@@ -78,11 +78,6 @@ func checkSupported(cfg *config.Config) diag.List {
 			list = append(list, s.Node.Key("path").Errorf("W104", "%s: %v", s.Path, reason(err)))
 		}
 	}
-	for _, o := range cfg.Outputs {
-		if o.Backlog.Full == "dead_letter" {
-			list = append(list, o.Node.Key("backlog").Key("full").Errorf("E152", "full: dead_letter is not supported yet: with block, reading waits and nothing is lost"))
-		}
-	}
 	if cfg.Store != "" {
 		list = append(list, cfg.Node.Key("store").Errorf("E152", "a shared store is not supported yet: leave store out to keep everything in data_dir"))
 	}

@@ -37,6 +37,7 @@ type outputStatus struct {
 	Queued int64  `json:"queued"`
 	Bytes  int64  `json:"bytes"`
 	Up     bool   `json:"up"`
+	Open   bool   `json:"circuit_open,omitempty"` // one alert is tried at each step
 	Error  string `json:"error,omitempty"`
 }
 

@@ -128,7 +128,7 @@ func TestTheOtherKeys(t *testing.T) {
 		},
 		Rules: Rules{Paths: []RulePath{{Path: "testdata/rules"}, {Path: "mine"}}, RunTests: true},
 		Outputs: []Output{{
-			Name: "out", Plugin: "stdout", Config: map[string]any{}, Include: []string{"event", "raw"}, Backfill: true,
+			Name: "out", Plugin: "stdout", Config: map[string]any{}, Include: []string{"event", "raw"}, Backfill: true, User: "alerts", MaxFiles: 64,
 			Batch: Batch{Max: 1000, Wait: 200 * time.Millisecond}, Retry: Retry{Initial: time.Second, Max: 5 * time.Minute},
 			Backlog: Backlog{MaxAlerts: 10, MaxBytes: 1e6, Full: "dead_letter"},
 		}},

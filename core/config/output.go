@@ -17,6 +17,8 @@ type Output struct {
 	Plugin   string            `yaml:"plugin" required:"true" doc:"A shipped output (stdout, file, webhook), or NAME of a program trailship-output-NAME"`
 	Config   map[string]any    `yaml:"config" doc:"The output's own settings"`
 	Env      map[string]Secret `yaml:"env" doc:"The whole environment of the output's process"`
+	User     string            `yaml:"user" doc:"Whom the process runs as, a name or number; only root can choose (default the daemon's user)"`
+	MaxFiles int64             `yaml:"max_files" doc:"Files the process may have open, at least 32 (default 1024)"`
 	Sha256   string            `yaml:"sha256" doc:"Refuse a program with another checksum"`
 	TLS      Switch            `yaml:"tls" doc:"off for programs that cannot do it (default on)"`
 	Include  []string          `yaml:"include" enum:"event,raw" doc:"What goes along with the alert: event, raw"`
@@ -45,6 +47,12 @@ type Backlog struct {
 	MaxBytes  diag.Size `yaml:"max_bytes" doc:"Their size (default 4GiB)"`
 	Full      string    `yaml:"full" enum:"block,dead_letter" doc:"At the bound: block stops reading sources, dead_letter keeps the others going (default block)"`
 }
+
+// Block and DeadLetter are the values of Backlog.Full.
+const (
+	Block      = "block"
+	DeadLetter = "dead_letter"
+)
 
 // Switch is written on or off, true or false.
 type Switch bool
@@ -75,7 +83,7 @@ func (o *Output) DecodeYAML(n diag.Node) diag.List {
 		TLS:     true,
 		Batch:   Batch{Max: 1000, Wait: 200 * time.Millisecond},
 		Retry:   Retry{Initial: time.Second, Max: 5 * time.Minute},
-		Backlog: Backlog{MaxAlerts: 1_000_000, MaxBytes: 4 << 30, Full: "block"},
+		Backlog: Backlog{MaxAlerts: 1_000_000, MaxBytes: 4 << 30, Full: Block},
 	}
 	type plain Output
 	return diag.Decode(n, (*plain)(o))

@@ -42,7 +42,7 @@ func TestAConfigurationIsShownAsItWasWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"backfill":true,"backlog":{"full":"dead_letter","max_alerts":10,"max_bytes":"1MB"},"config":{"url":"•••"},"include":["event","raw"],"name":"out","plugin":"stdout","tls":"off"}`
+	want := `{"backfill":true,"backlog":{"full":"dead_letter","max_alerts":10,"max_bytes":"1MB"},"config":{"url":"•••"},"include":["event","raw"],"max_files":64,"name":"out","plugin":"stdout","tls":"off","user":"alerts"}`
 	if string(got) != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}

@@ -215,6 +215,7 @@ func (v *validator) outputs(outputs []Output) {
 		}
 		o.Sha256 = strings.ToLower(o.Sha256)
 		v.env(n.Key("env"))
+		v.atLeast(n.Key("max_files"), o.MaxFiles >= 32, "32")
 		if o.Batch.Max < 1 || o.Batch.Max > 1000 {
 			v.errorf(n.Key("batch").Key("max"), "E110", "max must be from 1 to 1000 alerts")
 		}

@@ -58,13 +58,18 @@ func start(ctx context.Context, o Output, log *slog.Logger) (*client, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	who, err := o.identity()
+	if err != nil {
+		return nil, err
+	}
 	c := &client{}
-	stateDir, err := c.makeDirs(o)
+	stateDir, err := c.makeDirs(o, who)
 	if err != nil {
 		os.RemoveAll(c.tempDir)
 		return nil, fmt.Errorf("making the plugin's folders: %w", err)
 	}
 	c.proc = newProcess(o, stateDir, log)
+	c.proc.who = who
 	c.session = plugin.NewClient(c.config(o, log))
 	if err := c.connect(ctx); err != nil {
 		c.close(canceled())
@@ -74,7 +79,7 @@ func start(ctx context.Context, o Output, log *slog.Logger) (*client, error) {
 }
 
 // makeDirs makes the folder of this process, and the one that outlives it.
-func (c *client) makeDirs(o Output) (stateDir string, err error) {
+func (c *client) makeDirs(o Output, who *identity) (stateDir string, err error) {
 	runDir := o.RunDir
 	if runDir == "" {
 		runDir = tempDir()
@@ -95,7 +100,22 @@ func (c *client) makeDirs(o Output) (stateDir string, err error) {
 	if stateDir, err = filepath.Abs(stateDir); err != nil {
 		return "", err
 	}
-	return stateDir, os.MkdirAll(stateDir, 0o700)
+	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+		return "", err
+	}
+	if who == nil {
+		return stateDir, nil
+	}
+	// The folders in which we made these are ours, but for the system's.
+	for _, ours := range []string{o.RunDir, filepath.Dir(stateDir)} {
+		if ours == "" {
+			continue
+		}
+		if err := os.Chmod(ours, 0o711); err != nil {
+			return "", err
+		}
+	}
+	return stateDir, errors.Join(who.takeOver(c.tempDir), who.takeOver(stateDir))
 }
 
 func newProcess(o Output, stateDir string, log *slog.Logger) *process {
@@ -109,7 +129,7 @@ func newProcess(o Output, stateDir string, log *slog.Logger) *process {
 		cmd.ExtraFiles = []*os.File{o.Stdout}
 		cmd.Env = append(cmd.Env, sdk.StdoutEnv+"=3")
 	}
-	return &process{cmd: cmd, log: log, redact: o.Redact, exited: make(chan struct{})}
+	return &process{cmd: cmd, maxFiles: o.MaxFiles, log: log, redact: o.Redact, exited: make(chan struct{})}
 }
 
 // config is what go-plugin needs to know.
@@ -130,6 +150,9 @@ func (c *client) config(o Output, log *slog.Logger) *plugin.ClientConfig {
 			// go-plugin's variables come last: they win over the user's.
 			c.proc.cmd.Env = append(c.proc.cmd.Env, cmd.Env...)
 			c.proc.socketDir = socketDir
+			if err := c.proc.who.takeOver(socketDir); err != nil {
+				return nil, err
+			}
 			if len(socketDir) > maxSocketPath-len("/plugin1234567890") {
 				return nil, fmt.Errorf("the socket folder's path is too long: %s", socketDir)
 			}

@@ -33,6 +33,11 @@ type Output struct {
 	Dir     string          // where relative paths of Config begin; "" for the working folder
 	Stdout  *os.File        // handed to the plugin as the daemon's standard output; nil for most
 
+	// User is whom the plugin runs as: a name or a number, with the user's own
+	// group and no other; "" is the daemon's user. Only root can choose.
+	User     string
+	MaxFiles uint64 // how many files it may have open, 0 means 1,024
+
 	// StateDir is a private folder of this output that survives restarts, ""
 	// for a temporary one. RunDir is where sockets go, see RunDir; "" for the
 	// system's temporary folder. Both are created when missing.
@@ -50,6 +55,14 @@ type Output struct {
 	Timeout  time.Duration // of one call, 0 means a minute; a plugin that overruns it is restarted
 	Drain    time.Duration // from the end of Run's context until the plugin is killed, 0 means 10 s
 	Retry    Retry
+	Backlog  Backlog
+}
+
+// Backlog says what may wait for an output; the store or ingest see to it.
+// Here it is what an alarm is measured by: at four fifths of a bound.
+type Backlog struct {
+	MaxAlerts int64 // 0 is no bound
+	MaxBytes  int64
 }
 
 // Retry says when an alert that failed is tried again: after Initial, then
@@ -60,7 +73,8 @@ type Retry struct {
 	GiveUp  time.Duration // since the first try: then it goes to the dead letters; 0 means never
 }
 
-// maxBatch and maxBytes bound what one call carries. One alert may be larger.
+// maxBatch and maxBytes bound what one call carries, unless the plugin wishes
+// less. One alert may be larger.
 const (
 	maxBatch = 1000
 	maxBytes = 1 << 20
@@ -85,15 +99,23 @@ type Deliverer struct {
 	rested  rest          // the last time the loop had nothing to do
 	resting chan struct{} // closed and replaced when rested changes
 	status  Status
-	reopen  func(context.Context) error // of the plugin while Run runs
+	plugin  *supervisor // while Run runs one
+
+	// Only the loop uses these.
+	filling bool  // the backlog was said to fill up
+	spilled int64 // what Store.Backlog said of Buried
 }
 
 // Status says how an output is doing.
 type Status struct {
 	Name  string    `json:"name"`
-	Up    bool      `json:"up"`              // false since a whole batch failed
+	Up    bool      `json:"up"`              // false since a whole batch failed, or its plugin is not running
 	Error string    `json:"error,omitempty"` // the last failure while it is not up
 	Retry time.Time `json:"retry,omitzero"`  // when it is tried again
+
+	// Open says that several calls in a row failed: since then one alert is
+	// tried at each step of the backoff, until one gets through.
+	Open bool `json:"circuit_open"`
 }
 
 // Run delivers until ctx ends, then lets the batch in flight finish, drains
@@ -108,14 +130,10 @@ func (d *Deliverer) Run(ctx context.Context) error {
 
 	out := d.Destination
 	if out == nil {
-		p := &supervisor{Output: d.Output, Log: d.Log, Metrics: d.Metrics}
-		d.setReopen(p.reopen)
-		defer d.setReopen(nil)
-		defer p.stop(late)
-		// An output that cannot start should say so now, not at the first alert.
-		if err := p.start(late); err != nil {
-			d.Log.Error("the output's plugin did not start", "error", err)
-		}
+		p := &supervisor{Output: d.Output, Log: d.Log, Metrics: d.Metrics, changed: make(chan struct{}, 1)}
+		d.setPlugin(p)
+		defer d.setPlugin(nil)
+		defer d.supervise(ctx, late, p)()
 		out = p
 	} else {
 		defer out.Close()
@@ -126,19 +144,39 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	return nil
 }
 
+// supervise starts the plugin and sees that it keeps running. end drains and
+// ends it.
+func (d *Deliverer) supervise(ctx, late context.Context, p *supervisor) (end func()) {
+	// An output that cannot start should say so now, not at the first alert.
+	if _, err := p.start(late); err != nil {
+		d.Log.Error("the output's plugin did not start", "error", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var keeping sync.WaitGroup
+	keeping.Go(func() { p.keep(ctx) })
+	return func() {
+		cancel()
+		keeping.Wait()
+		p.stop(late)
+	}
+}
+
 // loop is loop two: next, deliver, settle. "Settle is the last line" is the
 // whole durability argument.
 func (d *Deliverer) loop(ctx, late context.Context, out sdk.Output) error {
-	q := &queue{Output: d.Output, store: d.Store, attempts: map[uint64]*attempt{}, limit: d.MaxBatch}
-	d.Metrics.begin(d.Name, d.Store)
+	q := newQueue(d.Output, d.Store)
+	d.beginBacklog()
 	for ctx.Err() == nil {
 		asked := d.asks()
+		if p, ok := out.(picky); ok {
+			q.wish(p.limits())
+		}
 		batch, err := d.gather(ctx, q)
 		if err != nil {
 			return err
 		}
 		if len(batch) == 0 {
-			d.Metrics.backlog(d.Name, d.Store)
+			d.watchBacklog()
 			d.rest(ctx, asked, q.next(time.Now()))
 			continue
 		}
@@ -149,9 +187,15 @@ func (d *Deliverer) loop(ctx, late context.Context, out sdk.Output) error {
 		if err := d.settle(late, v); err != nil {
 			return err
 		}
-		d.report(v)
+		d.report(v, q.open())
 	}
 	return nil
+}
+
+// picky is a destination that does not like batches as large as the
+// configuration allows; 0 is no wish.
+type picky interface {
+	limits() (alerts, bytes uint32)
 }
 
 // throttler is a destination that may ask for a pause after a batch, however
@@ -220,28 +264,36 @@ func (d *Deliverer) Status() Status {
 	d.prepare()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.status
+	st := d.status
+	if d.plugin == nil || !st.Up {
+		return st
+	}
+	// A plugin that is not there is told of before it is needed.
+	if t := d.plugin.broken.Load(); t != nil {
+		st.Up, st.Error, st.Retry = false, d.Redact(t.err.Error()), t.until
+	}
+	return st
 }
 
 // Reopen asks the plugin to close and open its files again. It does nothing
 // when the plugin is not running: it will open them anew.
 func (d *Deliverer) Reopen(ctx context.Context) error {
 	d.mu.Lock()
-	reopen := d.reopen
+	p := d.plugin
 	d.mu.Unlock()
-	if reopen == nil {
+	if p == nil {
 		return nil
 	}
-	if err := reopen(ctx); err != nil {
+	if err := p.reopen(ctx); err != nil {
 		return fmt.Errorf("output %s: reopening: %w", d.Name, err)
 	}
 	return nil
 }
 
-func (d *Deliverer) setReopen(f func(context.Context) error) {
+func (d *Deliverer) setPlugin(p *supervisor) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.reopen = f
+	d.plugin = p
 }
 
 // prepare makes the zero values useful.
@@ -262,6 +314,9 @@ func (d *Deliverer) prepare() {
 func (o Output) withDefaults() Output {
 	if o.Redact == nil {
 		o.Redact = func(text string) string { return text }
+	}
+	if o.MaxFiles == 0 {
+		o.MaxFiles = 1024
 	}
 	if o.MaxBatch <= 0 || o.MaxBatch > maxBatch {
 		o.MaxBatch = maxBatch

@@ -353,9 +353,12 @@ func TestMetrics(t *testing.T) {
 		want := []string{
 			"trailship_dead_letters{out} 1",
 			"trailship_outbox_alerts{out} 0",
+			"trailship_outbox_filled_ratio{out} 0",
 			"trailship_output_alerts_total{out,dead} 1",
 			"trailship_output_alerts_total{out,delivered} 2",
+			"trailship_output_alerts_total{out,overflow} 0",
 			"trailship_output_alerts_total{out,retried} 1",
+			"trailship_output_circuit_open{out} 0",
 			"trailship_output_latency_seconds{out} 2",
 			"trailship_plugin_restarts_total{out} 0",
 		}

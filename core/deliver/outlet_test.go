@@ -21,6 +21,8 @@ type outlet struct {
 	dead   map[string]string // reasons, by alert id
 	fail   error             // what Settle returns
 	failed int               // how often it did
+
+	spilled int64 // what Backlog says of Buried
 }
 
 // raise queues alerts with these ids.
@@ -84,7 +86,7 @@ func (o *outlet) remove(seq uint64) string {
 func (o *outlet) Backlog(string) (store.Backlog, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return store.Backlog{Alerts: int64(len(o.queue))}, nil
+	return store.Backlog{Alerts: int64(len(o.queue)), Buried: o.spilled}, nil
 }
 
 func (o *outlet) DeadLetters() ([]store.DeadLetter, error) { return nil, nil }

@@ -25,9 +25,11 @@ const pipeGrace = 250 * time.Millisecond
 // line on standard error can panic it, and a long line on standard output
 // makes it stop reading.
 type process struct {
-	cmd    *exec.Cmd
-	log    *slog.Logger
-	redact func(string) string
+	cmd      *exec.Cmd
+	who      *identity // nil for the daemon's user
+	maxFiles uint64
+	log      *slog.Logger
+	redact   func(string) string
 
 	stdin     *os.File       // our end; closing it asks the plugin to exit
 	handshake *io.PipeReader // yields the handshake line and ends
@@ -82,10 +84,14 @@ func (p *process) live(started chan<- error, outR, errR *os.File) {
 
 	handshake, toHost := io.Pipe()
 	p.handshake = handshake
-	if err := startPrivately(p.cmd); err != nil {
+	if err := startPrivately(p.cmd, p.who); err != nil {
 		toHost.Close()
 		started <- err
 		return
+	}
+	// Before anybody talks to it.
+	if err := limit(p.cmd.Process.Pid, p.maxFiles); err != nil {
+		p.log.Warn("the plugin's open files and core dumps are not limited", "error", err)
 	}
 	started <- nil
 	p.born()

@@ -15,8 +15,11 @@ var umask sync.Mutex
 
 // startPrivately starts a program in a process group of its own, with files
 // for its user only, so that it does not outlive the calling thread.
-func startPrivately(cmd *exec.Cmd) error {
+func startPrivately(cmd *exec.Cmd, who *identity) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if who != nil {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: who.uid, Gid: who.gid}
+	}
 	umask.Lock()
 	defer umask.Unlock()
 	old := syscall.Umask(0o077)
@@ -32,3 +35,14 @@ func awaitExit(pid int) {
 }
 
 func killGroup(p *os.Process) { syscall.Kill(-p.Pid, syscall.SIGKILL) }
+
+// limit bounds what a process may have open, and keeps its memory, which holds
+// secrets, from becoming a file when it crashes.
+func limit(pid int, files uint64) error {
+	for resource, most := range map[int]uint64{unix.RLIMIT_NOFILE: files, unix.RLIMIT_CORE: 0} {
+		if err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -438,7 +438,31 @@ func isGone(pid int) bool {
 	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
 
-func TestAnIdlePluginThatDiesIsStartedForTheNextAlert(t *testing.T) {
+func TestAnIdlePluginThatDiesIsStartedAgainAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	log, text := debugLog()
+	s := &outlet{}
+	d := run(t, pluginOutput(t, "record", map[string]any{"path": path}), s, log)
+	first := runningPID(t, text)
+	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is shown as down", func() bool {
+		st := d.Status()
+		return !st.Up && strings.HasPrefix(st.Error, "the plugin ended: signal: killed")
+	})
+	eventually(t, "another one runs, though there is no alert", func() bool { return strings.Count(text.String(), "the plugin is running") == 2 })
+	if !d.Status().Up {
+		t.Errorf("%+v", d.Status())
+	}
+	s.raise("a-1")
+	flush(t, d)
+	if diff := cmp.Diff([]string{"a-1"}, lines(t, path)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAPluginThatDiesInOneBatchIsThereForTheNext(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := &outlet{}
 	d := run(t, pluginOutput(t, "record", map[string]any{"path": path}), s, nil)

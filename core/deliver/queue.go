@@ -18,11 +18,37 @@ type queue struct {
 	store    store.Outlet
 	after    uint64              // the alerts up to here were tried, or are in attempts
 	attempts map[uint64]*attempt // of alerts that were tried and not settled, by Seq
-	limit    int                 // alerts in a batch, lowered while the plugin crashes
+	most     int                 // alerts in a batch
+	bytes    int                 // of it
+	limit    int                 // most, lowered while the plugin crashes
 	failures int                 // batches in a row that failed as a whole
 	pause    time.Time           // nothing is tried before
 	asked    bool                // the destination asked for the pause
 }
+
+func newQueue(o Output, s store.Outlet) *queue {
+	return &queue{Output: o, store: s, attempts: map[uint64]*attempt{}, most: o.MaxBatch, bytes: maxBytes, limit: o.MaxBatch}
+}
+
+// wish lowers the bounds of a batch to what the destination likes; 0 is no
+// wish.
+func (q *queue) wish(alerts, bytes uint32) {
+	q.most, q.bytes = q.MaxBatch, maxBytes
+	if alerts > 0 {
+		q.most = min(q.most, int(alerts))
+	}
+	if bytes > 0 {
+		q.bytes = min(q.bytes, int(bytes))
+	}
+	q.limit = min(q.limit, q.most)
+}
+
+// tripAfter is after how many failed calls in a row the circuit opens.
+const tripAfter = 3
+
+// open says that the output is not worth more than one alert at a time. Of a
+// single alert that keeps failing nobody knows whose fault it is.
+func (q *queue) open() bool { return q.failures >= tripAfter && len(q.attempts) > 1 }
 
 // attempt is the history of one alert in this process.
 type attempt struct {
@@ -49,6 +75,9 @@ func (q *queue) collect(b *batch, now time.Time) error {
 		}
 		return nil
 	}
+	if q.open() {
+		return q.collectProbe(b, now)
+	}
 	due, suspects := q.due(now)
 	if err := q.fetch(b, due); err != nil {
 		return err
@@ -61,10 +90,41 @@ func (q *queue) collect(b *batch, now time.Time) error {
 	return q.collectFresh(b)
 }
 
+// collectProbe takes the one alert that is to tell whether the output is back:
+// of those that are due the one that was tried least, else a new one. Alerts
+// that are given up next have a last try first.
+func (q *queue) collectProbe(b *batch, now time.Time) error {
+	var last []uint64
+	least, tries := uint64(0), 0
+	for seq, a := range q.attempts {
+		if a.due.After(now) {
+			continue
+		}
+		if q.Retry.GiveUp > 0 && now.Sub(a.first) >= q.Retry.GiveUp {
+			last = append(last, seq)
+		}
+		if least == 0 || a.tries < tries || a.tries == tries && seq < least {
+			least, tries = seq, a.tries
+		}
+	}
+	if len(last) == 0 && least != 0 {
+		last = []uint64{least}
+	}
+	if len(last) > 0 {
+		slices.Sort(last)
+		err := q.fetch(b, last)
+		b.full = true
+		return err
+	}
+	defer func(limit int) { q.limit = limit }(q.limit)
+	q.limit = 1
+	return q.collectFresh(b)
+}
+
 // collectFresh adds alerts that were not tried before.
 func (q *queue) collectFresh(b *batch) error {
 	for !b.full && len(q.attempts) < maxWaiting {
-		found, err := q.store.Next(q.Name, q.after, q.limit-len(b.alerts), maxBytes-b.bytes)
+		found, err := q.store.Next(q.Name, q.after, q.limit-len(b.alerts), q.bytes-b.bytes)
 		if err != nil {
 			return err
 		}
@@ -102,7 +162,7 @@ func (q *queue) due(now time.Time) (due, suspects []uint64) {
 // is forgotten.
 func (q *queue) fetch(b *batch, seqs []uint64) error {
 	for len(seqs) > 0 && !b.full {
-		found, err := q.store.Next(q.Name, seqs[0]-1, q.limit-len(b.alerts), maxBytes)
+		found, err := q.store.Next(q.Name, seqs[0]-1, q.limit-len(b.alerts), q.bytes)
 		if err != nil {
 			return err
 		}
@@ -142,13 +202,13 @@ func (q *queue) add(b *batch, a store.Queued) bool {
 	if q.IncludeRaw {
 		size += len(a.Raw)
 	}
-	if len(b.alerts) > 0 && b.bytes+size > maxBytes {
+	if len(b.alerts) > 0 && b.bytes+size > q.bytes {
 		b.full = true
 		return false
 	}
 	b.alerts = append(b.alerts, a)
 	b.bytes += size
-	b.full = len(b.alerts) >= q.limit || b.bytes >= maxBytes
+	b.full = len(b.alerts) >= q.limit || b.bytes >= q.bytes
 	return true
 }
 

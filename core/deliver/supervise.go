@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trailship/trailship/plugins/sdk"
+	pb "github.com/trailship/trailship/plugins/sdk/outputpb"
 )
 
 // The waits before a plugin that died is started again.
@@ -17,41 +19,52 @@ const (
 	maxRestart   = time.Minute
 )
 
-// supervisor is the output of a plugin's program: it starts the program when
-// it is needed and not running, and starts it again when it died, ever more
-// slowly until it delivers something.
+// supervisor is the output of a plugin's program: it starts the program, and
+// starts it again when it died, ever more slowly until it delivers something
+// or lives for a while. Safe for concurrent use.
 type supervisor struct {
 	Output
 	Log     *slog.Logger
 	Metrics *Metrics
 
-	mu       sync.Mutex
+	changed chan struct{} // holds a token when what keep waits for may be another
+
+	// What others read while a start takes long.
+	about  atomic.Pointer[pb.DescribeResponse] // of the last process that started
+	broken atomic.Pointer[trouble]             // nil while the plugin runs
+
+	mu       sync.Mutex // held during a start
 	running  *client
+	began    time.Time // of the running process
 	failures int       // starts and lives in a row that ended badly
 	earliest time.Time // of the next start
 	last     error     // why the plugin is not running
 }
 
+// trouble is why a plugin is not running, and when it is started again.
+type trouble struct {
+	err   error
+	until time.Time
+}
+
 // Deliver hands the batch to the plugin. While the plugin may not be started
 // yet the error is a RetryAfter.
 func (s *supervisor) Deliver(ctx context.Context, alerts []sdk.Alert) error {
-	if err := s.start(ctx); err != nil {
+	c, err := s.start(ctx)
+	if err != nil {
 		return s.later(err)
 	}
-	s.mu.Lock()
-	c := s.running
-	s.mu.Unlock()
 	// The deadline is the call's alone: on a busy machine a start takes long.
 	call, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	err := c.Deliver(call, alerts)
+	err = c.Deliver(call, alerts)
 	switch {
 	case errors.Is(err, errOverdue):
 		// Whatever it is doing, it is not going to tell us: it may be stopped.
 		s.Log.Warn("the plugin did not answer in time and is started again")
-		return s.later(s.bury(err))
+		return s.later(s.bury(c, err))
 	case errors.Is(err, errCrashed):
-		return s.later(s.bury(err))
+		return s.later(s.bury(c, err))
 	}
 	s.mu.Lock()
 	s.failures = 0
@@ -59,8 +72,42 @@ func (s *supervisor) Deliver(ctx context.Context, alerts []sdk.Alert) error {
 	return err
 }
 
+// keep starts the plugin again whenever it ended, also while there is nothing
+// to deliver, until ctx ends.
+func (s *supervisor) keep(ctx context.Context) {
+	for {
+		exited, wait := s.watched()
+		due := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			due.Stop()
+			return
+		case <-s.changed:
+			due.Stop()
+			continue
+		case <-exited:
+		case <-due.C:
+		}
+		due.Stop()
+		if _, err := s.start(ctx); err != nil && exited == nil && ctx.Err() == nil {
+			s.Log.Warn("the plugin did not start", "error", err)
+		}
+	}
+}
+
+// watched returns what closes when the running process ends. Without one it is
+// nil, and wait is how long until the next start.
+func (s *supervisor) watched() (exited <-chan struct{}, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil {
+		return s.running.proc.exited, maxAfter
+	}
+	return nil, max(0, time.Until(s.earliest))
+}
+
 // start makes sure that the plugin runs and is configured.
-func (s *supervisor) start(ctx context.Context) error {
+func (s *supervisor) start(ctx context.Context) (*client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running != nil {
@@ -69,12 +116,12 @@ func (s *supervisor) start(ctx context.Context) error {
 			s.failed(fmt.Errorf("the plugin ended: %s", s.running.proc.words()))
 			s.Log.Error("the plugin ended", "error", s.last)
 		default:
-			return nil
+			return s.running, nil
 		}
 	}
 	if wait := time.Until(s.earliest); wait > 0 {
 		// Not %w: this is no crash of the batch at hand.
-		return fmt.Errorf("%v; it is started again in %s", s.last, wait.Round(time.Millisecond))
+		return nil, fmt.Errorf("%v; it is started again in %s", s.last, wait.Round(time.Millisecond))
 	}
 	if s.failures > 0 {
 		s.Metrics.restarted(s.Name)
@@ -82,16 +129,26 @@ func (s *supervisor) start(ctx context.Context) error {
 	c, err := start(ctx, s.Output, s.Log)
 	if err != nil {
 		s.failed(err)
-		return err
+		return nil, err
 	}
-	s.running = c
+	s.running, s.began = c, time.Now()
 	if err := c.configure(ctx, s.Output); err != nil {
 		err = s.explain(err)
 		s.failed(err)
-		return err
+		return nil, err
 	}
+	s.about.Store(c.about)
+	s.broken.Store(nil)
+	s.notify()
 	s.Log.Info("the plugin is running", "plugin", c.about.Name, "version", c.about.Version, "pid", c.proc.ID())
-	return nil
+	return c, nil
+}
+
+func (s *supervisor) notify() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
 }
 
 // explain makes one sentence of the plugin's objections.
@@ -103,11 +160,13 @@ func (s *supervisor) explain(err error) error {
 	return err
 }
 
-// bury ends a process that failed a call.
-func (s *supervisor) bury(err error) error {
+// bury ends a process that failed a call, unless that was noticed already.
+func (s *supervisor) bury(c *client, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failed(err)
+	if s.running == c {
+		s.failed(err)
+	}
 	return err
 }
 
@@ -117,10 +176,15 @@ func (s *supervisor) failed(err error) {
 	if s.running != nil {
 		s.running.close(canceled())
 		s.running = nil
+		if time.Since(s.began) > maxRestart {
+			s.failures = 0
+		}
 	}
 	s.failures++
 	s.last = err
 	s.earliest = time.Now().Add(backoff(firstRestart, maxRestart, s.failures))
+	s.broken.Store(&trouble{err, s.earliest})
+	s.notify()
 }
 
 // later adds to an error when the plugin may be started again.
@@ -141,6 +205,12 @@ func (s *supervisor) throttle() time.Duration {
 		return 0
 	}
 	return min(time.Duration(s.running.pause.Load())*time.Millisecond, maxAfter)
+}
+
+// limits is the largest batch the plugin likes; 0 is no wish.
+func (s *supervisor) limits() (alerts, bytes uint32) {
+	about := s.about.Load()
+	return about.GetMaxAlerts(), about.GetMaxBytes()
 }
 
 func (s *supervisor) reopen(ctx context.Context) error {

@@ -124,7 +124,7 @@ func (q *queue) resize(sent, done int, crashed bool) {
 	case crashed:
 		q.limit = max(1, sent/2)
 	case done > 0:
-		q.limit = min(q.MaxBatch, q.limit*2)
+		q.limit = min(q.most, q.limit*2)
 	}
 }
 
