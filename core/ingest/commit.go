@@ -218,6 +218,7 @@ func (in *Ingest) leave(ctx context.Context, p *piece) {
 		return // a note
 	}
 	in.total.objects.Add(1)
+	in.total.bytes.Add(max(0, p.object.Size))
 	in.Metrics.objects.WithLabelValues(s.Name).Inc()
 	if !p.entry.Done || p.entry.Buried {
 		return // a growing file; or one whose dead letters point into it

@@ -80,6 +80,7 @@ type Summary struct {
 }
 
 type counters struct {
+	bytes                                                        atomic.Int64 // of objects, as stored
 	objects, records, rejected, alerts, repeated, failed, buried atomic.Int64
 }
 
@@ -152,6 +153,16 @@ func (in *Ingest) Summary() Summary {
 		Failed:   in.total.failed.Load(),
 		Buried:   in.total.buried.Load(),
 	}
+}
+
+// Progress is how much was read so far.
+type Progress struct {
+	Objects, Bytes, Records int64 // bytes as stored, of objects that were read to their end
+}
+
+// Progress says how much was read so far. Safe to call while Run runs.
+func (in *Ingest) Progress() Progress {
+	return Progress{Objects: in.total.objects.Load(), Bytes: in.total.bytes.Load(), Records: in.total.records.Load()}
 }
 
 // Unlisted returns the names of the sources that were not listed in full yet,
