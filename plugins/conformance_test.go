@@ -31,10 +31,13 @@ func TestMain(m *testing.M) {
 // destinations make, for each shipped output, a destination and the rest of
 // what the conformance suite wants to know.
 var destinations = map[string]func(t *testing.T) sdktest.Plugin{
-	"file":    intoFile,
-	"stdout":  ontoStdout,
-	"syslog":  intoSyslog,
-	"webhook": intoWeb,
+	"elasticsearch": intoSearch,
+	"file":          intoFile,
+	"opensearch":    intoSearch,
+	"slack":         intoSlack,
+	"stdout":        ontoStdout,
+	"syslog":        intoSyslog,
+	"webhook":       intoWeb,
 }
 
 func TestEveryShippedOutputKeepsTheProtocol(t *testing.T) {

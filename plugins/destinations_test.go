@@ -5,11 +5,15 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/trailship/trailship/plugins/opensearch/bulktest"
 	"github.com/trailship/trailship/plugins/sdk/sdktest"
 )
 
@@ -29,6 +33,47 @@ func (b *bin) held(context.Context) ([]string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.items[:len(b.items):len(b.items)], nil
+}
+
+func intoSlack(t *testing.T) sdktest.Plugin {
+	var web sink
+	server := httptest.NewServer(&web)
+	t.Cleanup(server.Close)
+	return sdktest.Plugin{
+		Config:   asJSON(t, map[string]any{"webhook_url": server.URL + "/services/T0/B0/s3cr3t", "interval": "0s"}),
+		ReadBack: web.held,
+	}
+}
+
+func intoSearch(t *testing.T) sdktest.Plugin {
+	server := bulktest.Server{Authorization: "Basic dHJhaWxzaGlwOnMzY3IzdC1wYXNzd29yZA==", Judge: asAsked}
+	server.Start(t)
+	return sdktest.Plugin{
+		Config: asJSON(t, map[string]any{"url": server.URL, "username": "trailship", "password": "s3cr3t-password"}),
+		ReadBack: func(context.Context) ([]string, error) {
+			var all []string
+			for _, doc := range server.Docs() {
+				all = append(all, doc.JSON)
+			}
+			return all, nil
+		},
+	}
+}
+
+// asAsked acts on the suite's words.
+func asAsked(r *http.Request, doc string) (status int, errorType string) {
+	switch {
+	case strings.Contains(doc, sdktest.Refuse):
+		return http.StatusBadRequest, "mapper_parsing_exception"
+	case strings.Contains(doc, sdktest.Busy):
+		return http.StatusTooManyRequests, "es_rejected_execution_exception"
+	case strings.Contains(doc, sdktest.Slow):
+		select {
+		case <-r.Context().Done():
+		case <-time.After(30 * time.Second):
+		}
+	}
+	return 0, ""
 }
 
 func intoSyslog(t *testing.T) sdktest.Plugin {

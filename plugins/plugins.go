@@ -6,6 +6,8 @@ package plugins
 
 import (
 	"github.com/trailship/trailship/plugins/file"
+	"github.com/trailship/trailship/plugins/opensearch"
+	"github.com/trailship/trailship/plugins/slack"
 	"github.com/trailship/trailship/plugins/stdout"
 	"github.com/trailship/trailship/plugins/syslog"
 	"github.com/trailship/trailship/plugins/webhook"
@@ -14,8 +16,11 @@ import (
 // Shipped holds the main function of every shipped output, by name. They do
 // not return.
 var Shipped = map[string]func(){
-	"file":    file.Serve,
-	"stdout":  stdout.Serve,
-	"syslog":  syslog.Serve,
-	"webhook": webhook.Serve,
+	"elasticsearch": opensearch.ServeElasticsearch,
+	"file":          file.Serve,
+	"opensearch":    opensearch.Serve,
+	"slack":         slack.Serve,
+	"stdout":        stdout.Serve,
+	"syslog":        syslog.Serve,
+	"webhook":       webhook.Serve,
 }
