@@ -53,6 +53,7 @@ func (d *daemon) bucketSource(s config.Source) *s3.Source {
 		AssumeRole: s3.AssumeRole{ARN: s.AssumeRole.ARN, ExternalID: string(s.AssumeRole.ExternalID)},
 		Credentials: s3.Credentials{
 			AccessKeyID: string(s.Credentials.AccessKeyID), SecretAccessKey: string(s.Credentials.SecretAccessKey),
+			SessionToken: string(s.Credentials.SessionToken),
 		},
 		SQS: s3.SQS{URL: s.SQS}, Log: d.log, Metrics: d.bucketMetrics,
 	}

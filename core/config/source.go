@@ -32,7 +32,7 @@ type Source struct {
 	Endpoint    string      `yaml:"endpoint" doc:"s3: address of an S3-compatible service"`
 	SQS         string      `yaml:"sqs" doc:"s3: queue of notifications about new objects"`
 	AssumeRole  AssumeRole  `yaml:"assume_role" doc:"s3: role to read with"`
-	Credentials Credentials `yaml:"credentials" doc:"s3: a static pair, for S3-compatible services"`
+	Credentials Credentials `yaml:"credentials" doc:"s3: a static pair of keys, for S3-compatible services"`
 }
 
 // Alerts says which alerts of a source are backfill.
@@ -50,6 +50,7 @@ type AssumeRole struct {
 type Credentials struct {
 	AccessKeyID     Secret `yaml:"access_key_id" required:"true" doc:"Use ${env:…} or ${file:…}"`
 	SecretAccessKey Secret `yaml:"secret_access_key" required:"true" doc:"Use ${env:…} or ${file:…}"`
+	SessionToken    Secret `yaml:"session_token" doc:"Of temporary credentials; use ${env:…} or ${file:…}"`
 }
 
 // The keys that belong to one kind of source alone.

@@ -147,7 +147,8 @@ func (c *client) region(ctx context.Context) string {
 }
 
 func (c *client) list(ctx context.Context, prefix, after string, folders bool) iter.Seq2[page, error] {
-	in := &s3.ListObjectsV2Input{Bucket: &c.Bucket, Prefix: &prefix}
+	// A key may hold what XML cannot, and one such key would hide all others.
+	in := &s3.ListObjectsV2Input{Bucket: &c.Bucket, Prefix: &prefix, EncodingType: types.EncodingTypeUrl}
 	if after != "" {
 		in.StartAfter = &after
 	}
@@ -173,13 +174,27 @@ func (c *client) page(ctx context.Context, pages *s3.ListObjectsV2Paginator) (p 
 	if err != nil {
 		return p, c.explain(ctx, listing, c.Prefix, err)
 	}
+	encoded := out.EncodingType == types.EncodingTypeUrl
 	for _, o := range out.Contents {
-		p.objects = append(p.objects, objectOf(o))
+		found := objectOf(o)
+		found.key = decoded(found.key, encoded)
+		p.objects = append(p.objects, found)
 	}
 	for _, f := range out.CommonPrefixes {
-		p.folders = append(p.folders, aws.ToString(f.Prefix))
+		p.folders = append(p.folders, decoded(aws.ToString(f.Prefix), encoded))
 	}
 	return p, nil
+}
+
+// decoded is a key as it is, which a listing may have encoded.
+func decoded(key string, encoded bool) string {
+	if !encoded {
+		return key
+	}
+	if plain, err := url.QueryUnescape(key); err == nil {
+		return plain
+	}
+	return key
 }
 
 func objectOf(o types.Object) object {
