@@ -129,16 +129,19 @@ func elementAt(key any, n int) int {
 // inList is `x in lists.NAME` for an x of unknown type: what is not text is
 // compared by its text, since trails write account ids both ways.
 func inList(args ...any) (any, error) {
-	set := args[1].(map[string]struct{})
-	switch v := args[0].(type) {
+	return inMembers(args[0], args[1].(map[string]struct{})), nil
+}
+
+func inMembers(v any, set map[string]struct{}) bool {
+	switch v := v.(type) {
 	case string:
 		_, ok := set[v]
-		return ok, nil
+		return ok
 	case int, int64, float64, bool:
 		_, ok := set[display(v)]
-		return ok, nil
+		return ok
 	}
-	return false, nil
+	return false
 }
 
 // plus is `+` with text bounded.

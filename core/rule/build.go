@@ -257,7 +257,7 @@ func (b *builder) condition(s diag.String, sc *scope) (made []*expression, a anc
 		return nil, a
 	}
 	for _, root := range divide(p.tree.Node) {
-		parts := openParts(root)
+		parts := partsOf(root)
 		e, err := c.program(root, p.tree.Source)
 		if err != nil {
 			c.report(s.Node, 0, []problem{{err.From, "E207", err.Message}})
@@ -274,7 +274,7 @@ func (b *builder) condition(s diag.String, sc *scope) (made []*expression, a anc
 func divide(root ast.Node) []ast.Node {
 	var cheap, costly ast.Node
 	for _, term := range terms(root) {
-		if openParts(term) == 0 {
+		if partsOf(term) == 0 {
 			cheap = both(cheap, term)
 		} else {
 			costly = both(costly, term)

@@ -20,11 +20,13 @@ import (
 	"github.com/trailship/trailship/core/event"
 )
 
-// expression is one compiled expression. It is shared by goroutines; each has
-// its own vm.VM.
+// expression is one compiled expression: a closure, or where it has a form that
+// closures do not know a program of expr's machine. It is shared by goroutines;
+// each has its own frame and vm.VM.
 type expression struct {
-	program *vm.Program
-	parts   event.Parts  // the open parts it reads
+	closure *closure
+	program *vm.Program  // nil when there is a closure
+	parts   event.Parts  // what it reads
 	typ     reflect.Type // what it gives; an interface type when only data can tell
 }
 
@@ -128,7 +130,7 @@ func (c *compiler) parseInside(text string, sc *scope, inside []string) (p *pars
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return &parsed{text: text, tree: tree, resolver: r, typ: typ, parts: openParts(tree.Node)}, nil
+	return &parsed{text: text, tree: tree, resolver: r, typ: typ, parts: partsOf(tree.Node)}, nil
 }
 
 // contain makes a panic of the expression library a problem of the expression.
@@ -206,8 +208,20 @@ func (c *compiler) patchAll(p *parsed, what string, w want) (problems []problem)
 	return nil
 }
 
-// program compiles a patched tree. The tree is the optimizer's afterwards.
-func (c *compiler) program(root ast.Node, source file.Source) (e *expression, failed *file.Error) {
+// program compiles a patched tree.
+func (c *compiler) program(root ast.Node, source file.Source) (*expression, *file.Error) {
+	if made := closureOf(root); made != nil {
+		if made.test == nil {
+			made.value = made.any()
+		}
+		return &expression{closure: made}, nil
+	}
+	return c.machine(root, source)
+}
+
+// machine compiles a patched tree for expr's machine. The tree is the
+// optimizer's afterwards.
+func (c *compiler) machine(root ast.Node, source file.Source) (e *expression, failed *file.Error) {
 	defer func() {
 		if p := recover(); p != nil {
 			e, failed = nil, &file.Error{Message: fmt.Sprintf("this cannot be compiled: %v", p)}

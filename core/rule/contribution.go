@@ -94,7 +94,7 @@ func eventKey(id string) string {
 
 // Alert renders the alert of a verdict over the event its record holds.
 func (m *Matcher) Alert(v Verdict, ev *event.Event) Match {
-	m.loaded = 0
+	m.frame.look(ev)
 	out := Match{Rule: v.Rule, ID: v.ID, Hour: v.Hour, Key: v.Window.Key, Message: v.Rule.Title, Window: &v.Window}
 	env := v.env(ev)
 	m.texts(&out, ev, env)

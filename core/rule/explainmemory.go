@@ -46,7 +46,7 @@ func (x *explainer) remember(s *Set, before *Scratch, r *Rule, out Explanation) 
 	if out.Stopped != "" {
 		return out, nil
 	}
-	x.m.begin()
+	x.m.begin(x.ev)
 	if x.m.contribute(r, x.ev); len(x.m.contributions) == 0 {
 		out.Stopped = "every value of its key is empty"
 		if r.state.form == formSequence && x.m.stepsOf(r, x.ev) == 0 {

@@ -159,15 +159,32 @@ func arnCall(args ...any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := strings.SplitN(s, ":", 6)
-	if len(parts) == 6 && parts[0] == "arn" {
-		return ARN{parts[1], parts[2], parts[3], parts[4], parts[5]}, nil
+	return arnOf(s), nil
+}
+
+func arnOf(s string) ARN {
+	var parts [5]string
+	head, rest, _ := strings.Cut(s, ":")
+	if head == "arn" && cutInto(parts[:], rest) {
+		return ARN{parts[0], parts[1], parts[2], parts[3], parts[4]}
 	}
 	// Alibaba: acs:ram::100000000000:role/name
-	if parts = strings.SplitN(s, ":", 5); len(parts) == 5 && parts[0] == "acs" {
-		return ARN{parts[0], parts[1], parts[2], parts[3], parts[4]}, nil
+	if head == "acs" && cutInto(parts[1:], rest) {
+		return ARN{"acs", parts[1], parts[2], parts[3], parts[4]}
 	}
-	return ARN{}, nil
+	return ARN{}
+}
+
+// cutInto fills parts with what colons separate, the last with the rest; false
+// when there are too few.
+func cutInto(parts []string, s string) (ok bool) {
+	for i := range parts[:len(parts)-1] {
+		if parts[i], s, ok = strings.Cut(s, ":"); !ok {
+			return false
+		}
+	}
+	parts[len(parts)-1] = s
+	return true
 }
 
 func domainCall(args ...any) (any, error) {

@@ -17,8 +17,8 @@ type Matcher struct {
 	vm            vm.VM
 	matches       []Match
 	contributions []Contribution
-	picked        []int // indexes of the rules an event may match
-	loaded        event.Parts
+	picked        []int              // indexes of the rules an event may match
+	frame         frame              // what closures see
 	failure       func(*Rule, error) // what happens to a failed evaluation
 }
 
@@ -43,7 +43,7 @@ type Match struct {
 // match; the failure is counted and stops nothing else. The event is changed
 // only by loading its open parts.
 func (m *Matcher) Match(ev *event.Event) []Match {
-	m.begin()
+	m.begin(ev)
 	m.picked = m.set.index.candidates(m.picked[:0], ev)
 	for _, i := range m.picked {
 		m.try(m.set.Rules[i], ev)
@@ -52,8 +52,9 @@ func (m *Matcher) Match(ev *event.Event) []Match {
 }
 
 // begin forgets the event before.
-func (m *Matcher) begin() {
-	m.matches, m.contributions, m.loaded = m.matches[:0], m.contributions[:0], 0
+func (m *Matcher) begin(ev *event.Event) {
+	m.matches, m.contributions = m.matches[:0], m.contributions[:0]
+	m.frame.look(ev)
 }
 
 // try matches one rule. A panic is one more failed evaluation.
@@ -99,17 +100,19 @@ func (m *Matcher) all(r *Rule, conditions []*expression, ev *event.Event) bool {
 // run evaluates an expression over an event.
 func (m *Matcher) run(e *expression, ev *event.Event) (any, error) { return m.runIn(e, ev, ev) }
 
-// runIn evaluates an expression over what it sees of an event, loading the open
+// runIn evaluates an expression over what it sees of an event, loading the
 // parts it reads.
-func (m *Matcher) runIn(e *expression, ev *event.Event, env any) (any, error) {
-	if need := e.parts &^ m.loaded; need != 0 {
-		if err := ev.Load(need); err != nil {
-			return nil, fmt.Errorf("reading the record: %w", err)
-		}
-		m.loaded |= need
+func (m *Matcher) runIn(e *expression, ev *event.Event, env any) (v any, err error) {
+	if m.frame.ev != ev {
+		m.frame.look(ev)
 	}
-	v, err := m.vm.Run(e.program, env)
-	if err != nil {
+	if e.closure != nil {
+		return e.closure.run(&m.frame)
+	}
+	if err := m.frame.tryLoad(e.parts); err != nil {
+		return nil, err
+	}
+	if v, err = m.vm.Run(e.program, env); err != nil {
 		return nil, evaluationError(err)
 	}
 	return v, nil

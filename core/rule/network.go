@@ -31,11 +31,10 @@ func cidrCall(args ...any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ip, err := netip.ParseAddr(s)
-	if err != nil {
+	ip, ok := parsedAddress(s)
+	if !ok {
 		return false, nil
 	}
-	ip = ip.Unmap().WithZone("")
 	for _, arg := range args[1:] {
 		inside, err := inNetwork(ip, arg)
 		if err != nil || inside {
@@ -43,6 +42,25 @@ func cidrCall(args ...any) (any, error) {
 		}
 	}
 	return false, nil
+}
+
+// parsedAddress reads an address without its zone. What is none, such as the
+// name of a service, is told without the memory of an error.
+func parsedAddress(s string) (ip netip.Addr, ok bool) {
+	for i := range len(s) {
+		c := s[i]
+		if c == '%' {
+			break
+		}
+		if c != ':' && c != '.' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return ip, false
+		}
+	}
+	if s == "" {
+		return ip, false
+	}
+	ip, err := netip.ParseAddr(s)
+	return ip.Unmap().WithZone(""), err == nil
 }
 
 func inNetwork(ip netip.Addr, network any) (bool, error) {
@@ -75,10 +93,10 @@ func privateIPCall(args ...any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ip, err := netip.ParseAddr(s)
-	if err != nil {
-		return false, nil
-	}
-	ip = ip.Unmap()
-	return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || sharedAddresses.Contains(ip), nil
+	return privateIP(s), nil
+}
+
+func privateIP(s string) bool {
+	ip, ok := parsedAddress(s)
+	return ok && (ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || sharedAddresses.Contains(ip))
 }

@@ -6,15 +6,17 @@ import (
 	"github.com/trailship/trailship/core/event"
 )
 
-// openParts says which open parts of the event an expression reads. It is
-// asked before the patches, while member chains are still whole.
-func openParts(root ast.Node) event.Parts {
+// partsOf says which parts of the event an expression reads. Before the
+// patches, while member chains are still whole, it is exact; afterwards it may
+// say too much of api.
+func partsOf(root ast.Node) event.Parts {
 	var parts event.Parts
 	whole := map[string]int{} // how often a path is used
 	ast.Walk(&root, visit(func(n *ast.Node) {
 		switch x := (*n).(type) {
 		case *ast.IdentifierNode:
 			whole[x.Value]++
+			parts |= event.PartsOf(x.Value) & event.PartsClosed
 		case *ast.MemberNode:
 			if base := chain(x.Node); base == "api" || base == "api.request" || base == "api.response" {
 				whole[base]-- // what is read of it is counted by its own name
@@ -22,7 +24,7 @@ func openParts(root ast.Node) event.Parts {
 			whole[chain(x)]++
 		}
 	}))
-	for path, p := range partsOf {
+	for path, p := range openPaths {
 		if whole[path] > 0 {
 			parts |= p
 		}
@@ -30,8 +32,8 @@ func openParts(root ast.Node) event.Parts {
 	return parts
 }
 
-// partsOf is what reading a name, and for api's objects the whole of it, needs.
-var partsOf = map[string]event.Parts{
+// openPaths is what reading a name, and for api's objects the whole of it, needs.
+var openPaths = map[string]event.Parts{
 	"request": event.PartRequest, "response": event.PartResponse,
 	"raw": event.PartRaw, "unmapped": event.PartUnmapped,
 	"api": event.PartRequest | event.PartResponse, "api.request": event.PartRequest, "api.response": event.PartResponse,

@@ -53,12 +53,8 @@ func (r *Route) Match(m Match, ev *event.Event, source string, backfill bool) bo
 	for _, f := range m.Fields {
 		env.Fields[f.Name] = f.Value
 	}
-	if err := ev.Load(r.when.parts); err != nil {
-		r.errors.Add(1)
-		return false
-	}
-	machine := vm.VM{MemoryBudget: memoryBudget}
-	v, err := machine.Run(r.when.program, &env)
+	one := Matcher{vm: vm.VM{MemoryBudget: memoryBudget}}
+	v, err := one.runIn(r.when, ev, &env)
 	if err != nil {
 		r.errors.Add(1)
 	}

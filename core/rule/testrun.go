@@ -97,7 +97,7 @@ type trial struct {
 }
 
 func (t *trial) event(ev *event.Event) error {
-	t.matcher.begin()
+	t.matcher.begin(ev)
 	t.matcher.try(t.rule, ev)
 	for _, a := range t.matcher.matches {
 		t.raise(a)
