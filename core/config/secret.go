@@ -205,6 +205,11 @@ var secretKey = regexp.MustCompile(`(?i)(^|[-_.])(password|passwd|passphrase|sec
 // humps are the word ends of camelCase.
 var humps = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
+// SoundsSecret says whether what stands under a key is likely to be a secret.
+func SoundsSecret(key string) bool {
+	return secretKey.MatchString(humps.ReplaceAllString(key, "${1}_$2"))
+}
+
 // userInfo is a URL with a password in it.
 var userInfo = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@`)
 
@@ -218,7 +223,7 @@ func (x *expander) lint(key, value diag.Node) {
 		return
 	}
 	switch {
-	case secretKey.MatchString(humps.ReplaceAllString(key.Value(), "${1}_$2")):
+	case SoundsSecret(key.Value()):
 		x.list = append(x.list, x.literal(value, "%s looks like a secret: use ${env:NAME} or ${file:/path} instead of writing it here", key.Value()))
 	case userInfo.MatchString(text):
 		x.list = append(x.list, x.literal(value, "there is a password in this address: use ${env:NAME} or ${file:/path} instead of writing it here"))

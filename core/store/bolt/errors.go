@@ -70,8 +70,12 @@ func lock(f *os.File) error {
 	}
 }
 
+// ErrInUse is wrapped by the error of Open when another process has the store
+// open.
+var ErrInUse = errors.New("in use by another trailship")
+
 func inUse(path string) error {
-	return fmt.Errorf("data_dir %s is in use by another trailship; stop that one or give this one its own data_dir", filepath.Dir(path))
+	return fmt.Errorf("data_dir %s is %w; stop that one or give this one its own data_dir", filepath.Dir(path), ErrInUse)
 }
 
 // present returns an error when the file is no longer where it was opened:
