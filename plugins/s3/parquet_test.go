@@ -1,0 +1,262 @@
+package s3
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/trailship/trailship/plugins/sdk"
+)
+
+// full is an alert with everything the daemon may write into one.
+const full = `{"evidences":[{
+	"data":{"eventVersion":"1.08","n":12345678901234567890},
+	"actor":{"user":{"type":"User","type_id":1,"uid":"AIDA","uid_alt":"arn:aws:iam::111122223333:user/mallory","name":"mallory","account":{"uid":"111122223333","name":"prod","type":"AWS Account","type_id":10}},
+		"session":{"created_time":1785748000000,"is_mfa":false,"credential_uid":"AKIA","issuer":"arn","uid_alt":"s"},"idp":{"name":"sso"},"app_name":"console"},
+	"api":{"operation":"DisableKey","version":"2014","service":{"name":"kms.amazonaws.com","uid":"kms"},"request":{"uid":"r1","data":{"keyId":"k","list":[1,"two"]}},"response":{"error":"AccessDenied","error_message":"no","data":{"x":null}}},
+	"src_endpoint":{"ip":"198.51.100.7","name":"Internal","uid":"vpce-1","vpc_uid":"vpc-1"},
+	"http_request":{"user_agent":"curl \u202e \u0000"},
+	"resources":[{"uid":"arn:1","name":"k","type":"AWS::KMS::Key","owner":{"account":{"uid":"111122223333"}}},{"uid":"arn:2"}]}],
+	"metadata":{"version":"1.8.0","uid":"aaaaaaaaaaaaaaaaaaaaaaaaaa","original_time":"2026-08-03T09:12:44Z","processed_time":1785748365000,"log_provider":"trailship","correlation_uid":"c","product":{"name":"trailship","vendor_name":"trailship","version":"1"},"profiles":["cloud","host"]},
+	"time":1785748364000,"category_uid":2,"category_name":"Findings","class_uid":2004,"class_name":"Detection Finding","activity_id":1,"activity_name":"Create","type_uid":200401,"type_name":"Detection Finding: Create","severity_id":4,"severity":"High","status_id":1,"status":"New",
+	"message":"mallory \r\n disabled 漢 é","is_alert":true,
+	"finding_info":{"uid":"aaaaaaaaaaaaaaaaaaaaaaaaaa","title":"T","desc":"D","types":["a","b"],"created_time":1785748365000,"first_seen_time":1785748364000,"last_seen_time":1785748364001,"data_sources":["CloudTrail"],
+		"analytic":{"type_id":1,"type":"Rule","uid":"kms-key-disabled","name":"T","version":"1.2"},
+		"attacks":[{"tactic":{"uid":"TA0040"}},{"technique":{"uid":"T1485"}},{"technique":{"uid":"T1562"},"sub_technique":{"uid":"T1562.008"}}],
+		"related_events":[{"uid":"e1","type_uid":600301,"type":"API Activity: Create","product":{"name":"CloudTrail","vendor_name":"AWS"}},{"uid":"e0"}]},
+	"cloud":{"provider":"AWS","account":{"uid":"111122223333"},"region":"eu-west-1"},
+	"actor":{"user":{"type_id":0,"name":"mallory"}},
+	"api":{"operation":"DisableKey","service":{"name":"kms.amazonaws.com"}},
+	"resources":[{"uid":"arn:1"}],
+	"unmapped":{"rule_severity":"high","owner":"sec","tags":["x"],"meta":{"n":1,"team":"a"},"fields":{"key":"k","mfa":false},"window":{"count":3,"key":"g"},"source":"s","object":"o.json.gz","record":7,"backfill":true,"event":{"class_uid":6003}}}`
+
+// minimal is the alert about a refused reload, which has no event.
+const minimal = `{"metadata":{"uid":"b","product":{"name":"trailship"}},"time":1785748364000,"class_uid":2004,"finding_info":{"uid":"b"},"unmapped":{"rule_severity":"high","fields":{}}}`
+
+// rows reads an object back with the library that wrote it.
+func rows(t *testing.T, object []byte) []finding {
+	t.Helper()
+	all, err := parquet.Read[finding](bytes.NewReader(object), int64(len(object)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestNothingOfAnAlertIsLostInParquet(t *testing.T) {
+	for _, alert := range []string{full, minimal} {
+		object, failed := encodeParquet(&part{alerts: []sdk.Alert{{ID: "a", JSON: []byte(alert)}}})
+		if len(failed) > 0 {
+			t.Fatal(failed)
+		}
+		back, err := json.Marshal(rows(t, object)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(plain(t, alert, true), plain(t, string(back), false)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// plain is JSON without what is empty, because a column cannot tell it from
+// what is not there. Open objects become text, as they are in Parquet.
+func plain(t *testing.T, alert string, original bool) map[string]any {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(alert))
+	d.UseNumber()
+	var v map[string]any
+	if err := d.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	if original {
+		for name, value := range v["unmapped"].(map[string]any) {
+			if _, is := value.(string); !is {
+				v["unmapped"].(map[string]any)[name] = textOf(t, value)
+			}
+		}
+	}
+	return flatten(t, v, original).(map[string]any)
+}
+
+func textOf(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// flatten drops what is empty, and makes every member called data text.
+func flatten(t *testing.T, v any, original bool) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, item := range v {
+			if name == "data" && original {
+				item = textOf(t, item)
+			}
+			if item = flatten(t, item, original); empty(item) {
+				delete(v, name)
+				continue
+			}
+			v[name] = item
+		}
+	case []any:
+		for i := range v {
+			v[i] = flatten(t, v[i], original)
+		}
+	}
+	return v
+}
+
+func empty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case json.Number:
+		return v == "0"
+	case bool:
+		return !v
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	}
+	return false
+}
+
+func TestWhatIsNoFindingDoesNotTakeTheOthersWithIt(t *testing.T) {
+	p := part{alerts: []sdk.Alert{{ID: "a", JSON: []byte(minimal)}, {ID: "b", JSON: []byte(`{"time":"soon"}`)}, {ID: "c", JSON: []byte(`[`)}}}
+	object, failed := encodeParquet(&p)
+	if got := rows(t, object); len(got) != 1 || len(p.alerts) != 1 || p.alerts[0].ID != "a" {
+		t.Error(len(got), p.alerts)
+	}
+	for _, id := range []string{"b", "c"} {
+		if permanent, _ := sdk.Judge(failed[id]); !permanent {
+			t.Errorf("%s: %v", id, failed[id])
+		}
+	}
+}
+
+// What Security Lake asks of a file, as far as the file can show it.
+func TestAnObjectIsWhatSecurityLakeAsksFor(t *testing.T) {
+	var p part
+	for i := range 1000 {
+		p.alerts = append(p.alerts, sdk.Alert{ID: fmt.Sprint(i), Time: time.UnixMilli(1785748364000 + int64(i)), JSON: []byte(strings.Replace(full, `"time":1785748364000`, fmt.Sprintf(`"time":%d`, 1785748364000+i), 1))})
+	}
+	object, failed := encodeParquet(&p)
+	if len(failed) > 0 {
+		t.Fatal(failed)
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(object), int64(len(object)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := f.Metadata().RowGroups
+	if len(groups) != 1 || groups[0].NumRows != 1000 || len(groups[0].SortingColumns) != 1 {
+		t.Errorf("%d row groups: %+v", len(groups), groups[0].SortingColumns)
+	}
+	for _, column := range groups[0].Columns {
+		if got := column.MetaData.Codec.String(); got != "ZSTD" {
+			t.Errorf("%v is compressed with %s", column.MetaData.PathInSchema, got)
+		}
+	}
+	for _, group := range f.RowGroups() {
+		for _, column := range group.ColumnChunks() {
+			pages := column.Pages()
+			for {
+				page, err := pages.ReadPage()
+				if err != nil {
+					break
+				}
+				if page.Size() > pageBytes {
+					t.Errorf("column %d has a page of %d bytes", column.Column(), page.Size())
+				}
+			}
+			pages.Close()
+		}
+	}
+}
+
+// The columns are a promise to everybody's queries.
+func TestTheColumnsStayTheSame(t *testing.T) {
+	got := parquet.SchemaOf(finding{}).String()
+	path := filepath.Join("testdata", "columns.txt")
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(path, []byte(got+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got+"\n"); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// duckdb prints the answer of a query as JSON, with DuckDB from npm.
+const duckdb = `
+const {DuckDBInstance} = require('@duckdb/node-api');
+(async () => {
+  const db = await (await DuckDBInstance.create(':memory:')).connect();
+  const all = await db.runAndReadAll(process.argv[1]);
+  console.log(JSON.stringify(all.getRowObjectsJson()));
+})();`
+
+// Another reader than the library that wrote it: DuckDB's, in C++. The folder
+// named by TRAILSHIP_DUCKDB is one where `npm install @duckdb/node-api` was run.
+func TestAnotherReaderReadsTheObject(t *testing.T) {
+	dir := os.Getenv("TRAILSHIP_DUCKDB")
+	if dir == "" {
+		t.Skip("needs DuckDB: run npm install @duckdb/node-api in a folder and name it in TRAILSHIP_DUCKDB")
+	}
+	object, failed := encodeParquet(&part{alerts: []sdk.Alert{{ID: "a", JSON: []byte(full)}, {ID: "b", JSON: []byte(minimal)}}})
+	if len(failed) > 0 {
+		t.Fatal(failed)
+	}
+	path := filepath.Join(t.TempDir(), "a.parquet")
+	if err := os.WriteFile(path, object, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "node", "-e", duckdb, fmt.Sprintf(
+		`SELECT time, message, cloud.account.uid AS account, evidences[1].src_endpoint.ip AS ip, evidences[1].data AS data,
+		 len(finding_info.attacks) AS attacks, finding_info.attacks[3].sub_technique.uid AS technique, unmapped['tags'] AS tags, unmapped['record'] AS record, actor.session IS NULL AS stranger
+		 FROM '%s' ORDER BY metadata.uid`, path))
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[{"time":"1785748364000","message":"mallory \r\n disabled 漢 é","account":"111122223333","ip":"198.51.100.7","data":"{\"eventVersion\":\"1.08\",\"n\":12345678901234567890}","attacks":"3","technique":"T1562.008","tags":"[\"x\"]","record":"7","stranger":true},` +
+		`{"time":"1785748364000","message":null,"account":null,"ip":null,"data":null,"attacks":"0","technique":null,"tags":null,"record":null,"stranger":true}]` + "\n"
+	if diff := cmp.Diff(want, string(out)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func BenchmarkParquet(b *testing.B) {
+	var p part
+	for i := range 1000 {
+		p.alerts = append(p.alerts, sdk.Alert{ID: fmt.Sprint(i), JSON: []byte(full)})
+	}
+	b.SetBytes(int64(len(full) * 1000))
+	for b.Loop() {
+		if _, failed := encodeParquet(&p); len(failed) > 0 {
+			b.Fatal(failed)
+		}
+	}
+}
