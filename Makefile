@@ -56,9 +56,11 @@ gen: ## regenerate what is generated and committed
 	GOBIN=$(CURDIR)/bin/tools go install $(PROTOC_GEN_GO_GRPC)
 	PATH=$(CURDIR)/bin/tools:$$PATH protoc --go_out=. --go_opt=paths=source_relative \
 	  --go-grpc_out=. --go-grpc_opt=paths=source_relative plugins/sdk/outputpb/output.proto
+	protoc -Iplugins/sdk/outputpb --python_out=cmd/trailship/scaffold/python output.proto
+	cp cmd/trailship/scaffold/python/output_pb2.py examples/output-python
 
 gen-check: gen ## fail when the committed generated files are not what gen makes
-	git diff --exit-code -- docs plugins/sdk/outputpb
+	git diff --exit-code -- docs plugins/sdk/outputpb cmd/trailship/scaffold examples/output-python
 
 clean: ## remove what was built
 	rm -rf bin

@@ -14,8 +14,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// scaffolds hold the files of a new plugin, a folder for each language. The
-// names end with .tmpl so that they are no Go files of this program.
+// scaffolds hold the files of a new plugin, a folder for each language.
+// {{.Name}} in a text or a name is the plugin's; the end .tmpl, without which
+// some would be files of this program, is left out.
 //
 //go:embed all:scaffold
 var scaffolds embed.FS
@@ -35,7 +36,7 @@ Nothing that is there already is changed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return p.newPlugin(args[0], lang) },
 	}
-	c.Flags().StringVar(&lang, "lang", "go", "`LANGUAGE` of the output: go")
+	c.Flags().StringVar(&lang, "lang", "go", "`LANGUAGE` of the output: go or python")
 	return c
 }
 
@@ -44,8 +45,8 @@ func (p *program) newPlugin(name, lang string) error {
 		return usage("%q is not a name for a plugin: use small letters, digits and single dashes, such as my-hook", name)
 	}
 	files, err := fs.Sub(scaffolds, "scaffold/"+lang)
-	if err != nil || lang != "go" {
-		return usage("--lang must be go, not %q; docs/plugins.md has an output in Python", lang)
+	if err != nil || lang != "go" && lang != "python" {
+		return usage("--lang must be go or python, not %q", lang)
 	}
 	dir := "trailship-output-" + name
 	if err := os.Mkdir(dir, 0o755); errors.Is(err, fs.ErrExist) {
@@ -62,12 +63,22 @@ func (p *program) newPlugin(name, lang string) error {
 		if err != nil {
 			return err
 		}
-		text = bytes.ReplaceAll(text, []byte("{{.Name}}"), []byte(name))
-		path := filepath.Join(dir, strings.TrimSuffix(e.Name(), ".tmpl"))
-		if err := os.WriteFile(path, text, 0o644); err != nil {
+		if err := writeScaffold(dir, e.Name(), name, text); err != nil {
 			return err
 		}
 	}
 	p.say("%s is made; its README.md says what to run next", dir)
 	return nil
+}
+
+// writeScaffold writes one file of a new plugin. One that begins with #! is a
+// program.
+func writeScaffold(dir, file, name string, text []byte) error {
+	text = bytes.ReplaceAll(text, []byte("{{.Name}}"), []byte(name))
+	file = strings.ReplaceAll(strings.TrimSuffix(file, ".tmpl"), "{{.Name}}", name)
+	mode := os.FileMode(0o644)
+	if bytes.HasPrefix(text, []byte("#!")) {
+		mode = 0o755
+	}
+	return os.WriteFile(filepath.Join(dir, file), text, mode)
 }
