@@ -1,0 +1,465 @@
+package plugins_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trailship/trailship/plugins"
+	"github.com/trailship/trailship/plugins/opensearch/bulktest"
+	pb "github.com/trailship/trailship/plugins/sdk/outputpb"
+	"github.com/trailship/trailship/plugins/sdk/sdktest"
+)
+
+// hostileValues are what strangers write into user names, user agents, names
+// of resources and keys of objects. They are inside of a JSON string here, so
+// that there can be what Go's strings cannot hold.
+var hostileValues = map[string]string{
+	"line ends":        `a\r\nX-Injected: 1\r\n\r\n<34>1 - - - - - injected\n{\"index\":{\"_index\":\"x\"}}\n`,
+	"paths":            `../../etc/x ..\\..\\x /etc/passwd %2e%2e%2fx`,
+	"a path":           `../../../../../../etc/x`,
+	"templates":        `{{.actor.user.name}} {{/*}} ${HOME} ${env:HOME} ${file:/etc/passwd} $(id) %s %n %Y%m%d`,
+	"mentions":         `<!channel> <!here> @here @channel <@U1> <#C1> <http://x|y> &lt;!channel&gt;`,
+	"markup":           "*b* _i_ ~s~ `c` ```d``` [a](http://x) <script>alert(1)</script> :boom:",
+	"terminal escapes": `\u001b[2J\u001b]0;t\u0007 \u009b31m \b\u007f`,
+	"NUL":              `a\u0000b`,
+	"direction":        "\u202egnp.exe \u2066x \u200b",
+	"line separators":  "a\u2028b\u2029c\u0085d \\u2028",
+	"half a surrogate": `\ud800 \udfff`,
+	"no UTF-8":         "\xff\xfe \xc3( \xf0\x9f",
+	"quotes":           `\"],\"x\":1} ' \" \\ \\\" ]`,
+	"brackets":         `] [x@1 y=\"z\"] \\]`,
+	"a formula":        `=cmd|' /C calc'!A0`,
+	"form data":        `a&b=c;d=e+f%00`,
+	"nothing":          ``,
+	"a megabyte":       strings.Repeat("A", 1<<20) + `\n`,
+}
+
+// hostileAlert puts a value wherever a stranger's can be.
+func hostileAlert(name, value string) *pb.Alert {
+	id := "id-" + strings.ReplaceAll(name, " ", "-")
+	const at = 1785748364000 // 2026-08-03T09:12:44Z
+	object := strings.NewReplacer("VALUE", value, "ID", id).Replace(`{"time":1785748364000,"class_uid":2004,"message":"VALUE did it",` +
+		`"finding_info":{"uid":"ID","title":"A key was disabled","related_events":[{"uid":"VALUE"}]},"metadata":{"uid":"ID"},"actor":{"user":{"name":"VALUE","uid":"VALUE"}},` +
+		`"cloud":{"provider":"AWS","region":"VALUE","account":{"uid":"VALUE"}},"resources":[{"uid":"VALUE"}],` +
+		`"evidences":[{"src_endpoint":{"ip":"VALUE"},"http_request":{"user_agent":"VALUE"}}],` +
+		`"unmapped":{"rule_severity":"high","runbook":"VALUE","fields":{"VALUE":"VALUE"},"object":"VALUE","source":"s","record":1}}`)
+	key := strings.ToValidUTF8(value, "")
+	return &pb.Alert{Id: id, RuleId: "kms-key-disabled", Severity: "high", EventTime: at, Attempt: 1, Key: key[:min(len(key), 1000)], Json: []byte(object)}
+}
+
+// confined is a destination of an output, and what must be true of each item
+// it holds afterwards.
+type confined struct {
+	name string
+	open func(t *testing.T) sdktest.Plugin
+	// check says what is wrong with an item about an alert.
+	check func(a *pb.Alert, item string) error
+}
+
+// confinement has the destinations of each shipped output. One without is a
+// mistake.
+var confinement = map[string][]confined{
+	"file":          {{"", intoFile, isTheAlert}},
+	"stdout":        {{"text", ontoStdoutAs("text"), isALine}, {"json", ontoStdoutAs("json"), both(isTheAlert, prints)}},
+	"webhook":       {{"", intoWebAs("", ""), isARequest(isTheAlert)}, {"json", intoWebAs("application/json", jsonBody), isARequest(isTheObject)}, {"form", intoWebAs("application/x-www-form-urlencoded", formBody), isARequest(isTheForm)}, {"text", intoWebAs("text/plain", "{{.finding_info.uid}} {{.message}}"), isARequest(prints)}},
+	"slack":         {{"webhook", intoSlack, isAMessage}, {"bot", intoSlackAsBot, isAMessage}},
+	"syslog":        {{"json", intoSyslog, isASyslog(isTheAlert)}, {"text", intoSyslogAsText, isASyslog(prints)}, {"udp", intoSyslogOverUDP, isADatagram}},
+	"opensearch":    {{"", intoSearchAsLines, isADocument}},
+	"elasticsearch": {{"", intoSearchAsLines, isADocument}},
+	"kafka":         {{"", conformanceOf("kafka"), isTheAlert}},
+	"s3":            {{"", conformanceOf("s3"), isTheAlert}},
+}
+
+func TestHostileValuesAreConfinedOrEscapedInEveryOutput(t *testing.T) {
+	for name := range plugins.Shipped {
+		if len(confinement[name]) == 0 {
+			t.Errorf("%s: how does it confine hostile values? Add a row to the table", name)
+		}
+		for _, c := range confinement[name] {
+			t.Run(name+" "+c.name, func(t *testing.T) { testConfinement(t, name, c) })
+		}
+	}
+}
+
+// testConfinement delivers everything in one batch, and then holds every item
+// of the destination against its alert.
+func testConfinement(t *testing.T, name string, c confined) {
+	d := c.open(t)
+	p := configured(t, name, d)
+	alerts := map[string]*pb.Alert{}
+	req := &pb.DeliverRequest{BatchId: "1"}
+	for _, value := range sorted(hostileValues) {
+		a := hostileAlert(value, hostileValues[value])
+		alerts[a.Id] = a
+		req.Alerts = append(req.Alerts, a)
+	}
+	resp, err := p.Deliver(t.Context(), req)
+	if err != nil || len(resp.Failed) > 0 {
+		t.Fatalf("%v %v", err, resp)
+	}
+	if _, err := p.Drain(t.Context(), &pb.DrainRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	p.stop()
+
+	items := arrived(t, d, len(alerts))
+	if len(items) != len(alerts) {
+		t.Errorf("%d items of %d alerts", len(items), len(alerts))
+	}
+	for _, item := range items {
+		a := alerts[idIn.FindString(item)]
+		if a == nil {
+			t.Errorf("an item of no alert: %s", clip(item))
+			continue
+		}
+		delete(alerts, a.Id)
+		if err := c.check(a, item); err != nil {
+			t.Errorf("%s: %v\n%s", a.Id, err, clip(item))
+		}
+	}
+	for id := range alerts {
+		t.Errorf("%s did not arrive", id)
+	}
+	if left, err := os.ReadDir(filepath.Dir(p.cmd.Dir)); err != nil || len(left) != len(dirsOf(t, p.cmd.Dir)) {
+		t.Errorf("%v beside the output's folder: %v", left, err)
+	}
+}
+
+var idIn = regexp.MustCompile(`id-[A-Za-z0-9-]+`)
+
+// dirsOf lists the temporary folders of the test, which stand beside each
+// other.
+func dirsOf(t *testing.T, one string) []string {
+	dirs, err := filepath.Glob(filepath.Join(filepath.Dir(one), "[0-9][0-9][0-9]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dirs
+}
+
+// arrived waits for n items.
+func arrived(t *testing.T, d sdktest.Plugin, n int) []string {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		items, err := d.ReadBack(t.Context())
+		if err == nil && len(items) >= n || time.Now().After(end) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return items
+		}
+	}
+}
+
+func clip(text string) string { return strconv.Quote(text[:min(len(text), 600)]) }
+
+func both(checks ...func(*pb.Alert, string) error) func(*pb.Alert, string) error {
+	return func(a *pb.Alert, item string) error {
+		for _, check := range checks {
+			if err := check(a, item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// isTheAlert wants the alert itself, every value where it was, and on one line.
+func isTheAlert(a *pb.Alert, item string) error {
+	if strings.ContainsFunc(item, func(r rune) bool { return r < ' ' }) {
+		return fmt.Errorf("there are control characters")
+	}
+	var want, got any
+	if err := json.Unmarshal(a.Json, &want); err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(item), &got); err != nil {
+		return err
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		return fmt.Errorf("it is another alert:\n%s", diff)
+	}
+	return nil
+}
+
+// prints wants nothing a terminal obeys.
+func prints(_ *pb.Alert, item string) error {
+	for _, r := range item {
+		if !unicode.IsPrint(r) && r != '\ufeff' {
+			return fmt.Errorf("%U is there", r)
+		}
+	}
+	return nil
+}
+
+// isALine wants a line for people.
+func isALine(a *pb.Alert, item string) error {
+	if !strings.HasPrefix(item, "2026-08-03T09:12:44Z HIGH     kms-key-disabled: ") {
+		return fmt.Errorf("the line does not begin as lines do")
+	}
+	return prints(a, item)
+}
+
+func ontoStdoutAs(format string) func(*testing.T) sdktest.Plugin {
+	return func(t *testing.T) sdktest.Plugin {
+		d := ontoStdout(t)
+		d.Config = asJSON(t, map[string]any{"format": format})
+		if format == "text" { // it shows no ids: each line is one of an alert, in their order
+			lines := d.ReadBack
+			d.ReadBack = func(ctx context.Context) ([]string, error) {
+				all, err := lines(ctx)
+				for i, value := range sorted(hostileValues) {
+					if i < len(all) {
+						all[i] += " " + hostileAlert(value, "").Id
+					}
+				}
+				return all, err
+			}
+		}
+		return d
+	}
+}
+
+const (
+	jsonBody = `{"id": "{{.finding_info.uid}}", "name": "{{.actor.user.name}}", "fields": {{json .unmapped.fields}}}`
+	formBody = `id={{.finding_info.uid}}&name={{.actor.user.name}}`
+)
+
+// request is what a web server got, all of it.
+type request struct {
+	Target string // method, path and query
+	Header []string
+	Body   string
+}
+
+func intoWebAs(contentType, body string) func(*testing.T) sdktest.Plugin {
+	return func(t *testing.T) sdktest.Plugin {
+		var got bin
+		config := map[string]any{"headers": map[string]any{"X-Token": "t"}, "hmac": map[string]any{"secret": "k"}}
+		if body != "" {
+			config["content_type"], config["body"] = contentType, body
+		}
+		config["url"] = serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			text, _ := io.ReadAll(r.Body)
+			inJSON, _ := json.Marshal(request{r.Method + " " + r.URL.String(), sorted(r.Header), strconv.QuoteToASCII(string(text))})
+			got.add(string(inJSON))
+		}) + "/hook?a=1"
+		return sdktest.Plugin{Config: asJSON(t, config), ReadBack: got.held}
+	}
+}
+
+// isARequest wants a request that differs from others in its body alone.
+func isARequest(check func(*pb.Alert, string) error) func(*pb.Alert, string) error {
+	return func(a *pb.Alert, item string) error {
+		var r request
+		if err := json.Unmarshal([]byte(item), &r); err != nil {
+			return err
+		}
+		want := []string{"Accept-Encoding", "Content-Length", "Content-Type", "Idempotency-Key", "User-Agent", "X-Token", "X-Trailship-Signature"}
+		if diff := cmp.Diff(want, r.Header); diff != "" || r.Target != "POST /hook?a=1" {
+			return fmt.Errorf("%s\n%s", r.Target, diff)
+		}
+		body, err := strconv.Unquote(r.Body)
+		if err != nil {
+			return err
+		}
+		return check(a, body)
+	}
+}
+
+// nameIn is the hostile value of an alert.
+func nameIn(a *pb.Alert) string {
+	var alert struct {
+		Actor struct{ User struct{ Name string } }
+	}
+	json.Unmarshal(a.Json, &alert)
+	return alert.Actor.User.Name
+}
+
+// isTheObject wants jsonBody with three values.
+func isTheObject(a *pb.Alert, body string) error {
+	var got any
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		return err
+	}
+	name := nameIn(a)
+	if diff := cmp.Diff(map[string]any{"id": a.Id, "name": name, "fields": map[string]any{name: name}}, got); diff != "" {
+		return fmt.Errorf("%s", diff)
+	}
+	return nil
+}
+
+// isTheForm wants formBody with two values.
+func isTheForm(a *pb.Alert, body string) error {
+	got, err := url.ParseQuery(body)
+	if err != nil {
+		return err
+	}
+	if diff := cmp.Diff(url.Values{"id": {a.Id}, "name": {nameIn(a)}}, got); diff != "" {
+		return fmt.Errorf("%s", diff)
+	}
+	return nil
+}
+
+func intoSlackAsBot(t *testing.T) sdktest.Plugin {
+	var got bin
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		got.add(string(text))
+		io.WriteString(w, `{"ok":true}`)
+	})
+	config := map[string]any{"api_url": api, "token": "xoxb-1", "channel": "C1", "interval": "0s"}
+	return sdktest.Plugin{Config: asJSON(t, config), ReadBack: got.held}
+}
+
+// isAMessage wants nothing in which Slack looks for markup, and no link but to
+// AWS's console.
+func isAMessage(_ *pb.Alert, item string) error {
+	var m struct {
+		Text   string
+		Mrkdwn bool
+		Blocks any
+	}
+	d := json.NewDecoder(strings.NewReader(item))
+	if err := d.Decode(&m); err != nil {
+		return err
+	}
+	if strings.ContainsAny(m.Text, "<>") || m.Mrkdwn || d.More() || len(item) > 13000 {
+		return fmt.Errorf("markup in the text of the notification, or %d bytes", len(item))
+	}
+	return isPlain(m.Blocks)
+}
+
+// isPlain looks at every object of a message's blocks.
+func isPlain(v any) error {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			if err := isPlain(item); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		switch v["type"] {
+		case "header", "plain_text", "rich_text", "rich_text_section", "text":
+		default:
+			return fmt.Errorf("there is an object of the type %v", v["type"])
+		}
+		if text, ok := v["text"].(string); ok {
+			if err := prints(nil, strings.TrimPrefix(text, "\n")); err != nil {
+				return err
+			}
+		}
+		for key := range v {
+			if err := isPlain(v[key]); key != "style" && err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func intoSyslogAsText(t *testing.T) sdktest.Plugin {
+	var got bin
+	return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": listenSyslog(t, &got), "format": "text"}), ReadBack: got.held}
+}
+
+func intoSyslogOverUDP(t *testing.T) sdktest.Plugin {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bin
+	done := make(chan struct{})
+	t.Cleanup(func() { conn.Close(); <-done })
+	go func() {
+		defer close(done)
+		for text := make([]byte, 1<<16); ; {
+			n, _, err := conn.ReadFrom(text)
+			if err != nil {
+				return
+			}
+			got.add(string(text[:n]))
+		}
+	}()
+	return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": conn.LocalAddr().String(), "protocol": "udp"}), ReadBack: got.held}
+}
+
+// syslogHead is the header and the structured data of RFC 5424, with nothing in
+// them that does not print.
+var syslogHead = regexp.MustCompile(`^<131>1 2026-08-03T09:12:44\.000Z [!-~]{1,255} trailship - kms-key-disabled \[trailship@32473 id="id-[A-Za-z0-9-]+" rule="kms-key-disabled" severity="high"( (principal|account|region|ip)="([^"\\\]\pC\p{Zl}\p{Zp}]|\\["\\\]])*")*( cut="1")?\] `)
+
+// isASyslog wants one well-formed message.
+func isASyslog(check func(*pb.Alert, string) error) func(*pb.Alert, string) error {
+	return func(a *pb.Alert, item string) error {
+		head := syslogHead.FindString(item)
+		if head == "" {
+			return fmt.Errorf("it does not begin as messages do")
+		}
+		return check(a, strings.TrimPrefix(item, head))
+	}
+}
+
+// isADatagram wants one that is whole, or cut and says so.
+func isADatagram(a *pb.Alert, item string) error {
+	if strings.Contains(item, ` cut="1"] `) {
+		return isASyslog(prints)(a, item)
+	}
+	return isASyslog(isTheAlert)(a, item)
+}
+
+// intoSearchAsLines reads documents back with their index and id.
+func intoSearchAsLines(t *testing.T) sdktest.Plugin {
+	var server bulktest.Server
+	server.Start(t)
+	return sdktest.Plugin{
+		Config: asJSON(t, map[string]any{"url": server.URL, "index": "alerts-%Y"}),
+		ReadBack: func(context.Context) ([]string, error) {
+			var all []string
+			for _, doc := range server.Docs() {
+				all = append(all, doc.Index+" "+doc.ID+" "+doc.JSON)
+			}
+			return all, nil
+		},
+	}
+}
+
+// isADocument wants one under the id of the alert in the index of its year.
+func isADocument(a *pb.Alert, item string) error {
+	text, ok := strings.CutPrefix(item, "alerts-2026 "+a.Id+" ")
+	if !ok {
+		return fmt.Errorf("it is elsewhere")
+	}
+	const timestamp = `"@timestamp":"2026-08-03T09:12:44.000Z",`
+	if !strings.Contains(text, timestamp) {
+		return fmt.Errorf("it has no time")
+	}
+	return isTheAlert(a, strings.Replace(text, timestamp, "", 1))
+}
+
+// conformanceOf is the destination an output has in the conformance suite.
+func conformanceOf(name string) func(*testing.T) sdktest.Plugin {
+	return func(t *testing.T) sdktest.Plugin { return destinations[name](t) }
+}
+
+func serve(t *testing.T, handle http.HandlerFunc) string {
+	server := httptest.NewServer(handle)
+	t.Cleanup(server.Close)
+	return server.URL
+}
