@@ -101,7 +101,7 @@ func (p *program) command() root {
 
 	c.AddCommand(
 		p.runCommand(), p.checkCommand(), p.normalizeCommand(), p.rulesCommand(),
-		p.explainCommand(), p.replayCommand(), p.stateCommand(), p.fieldsCommand(), p.pluginCommand(), p.pluginsCommand(), p.schemaCommand(), p.versionCommand(),
+		p.explainCommand(), p.replayCommand(), p.dlqCommand(), p.stateCommand(), p.fieldsCommand(), p.pluginCommand(), p.pluginsCommand(), p.schemaCommand(), p.versionCommand(),
 	)
 	for _, sub := range c.Commands() {
 		wrapArgs(sub)
