@@ -20,7 +20,12 @@ type origin struct {
 // is used again and again; what the alert holds is its own.
 func (in *Ingest) alertOf(m rule.Match, ev *event.Event, at origin, scratch *[]byte) store.Alert {
 	now := in.Now()
-	backfill := at.maxAge > 0 && ev.Time.Before(now.Add(-at.maxAge))
+	// Of a window its newest event counts, whichever came last.
+	newest := ev.Time
+	if m.Window != nil {
+		newest = m.Window.Last
+	}
+	backfill := at.maxAge > 0 && newest.Before(now.Add(-at.maxAge))
 
 	f := m.Finding()
 	f.Source, f.Object, f.Record = at.source, at.object, at.record
