@@ -24,7 +24,7 @@ import (
 type process struct {
 	pb.OutputClient
 	cmd  *exec.Cmd
-	log  *log // what it wrote on its standard error
+	log  *words // what it wrote on its standard error
 	stop func()
 }
 
@@ -35,7 +35,7 @@ func startOutput(t *testing.T, name string, stdout *os.File) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(self, "plugin", name), log: &log{}}
+	p := &process{cmd: exec.Command(self, "plugin", name), log: &words{}}
 	p.cmd.Dir = t.TempDir()
 	if stdout != nil {
 		p.cmd.ExtraFiles = []*os.File{stdout}
@@ -81,19 +81,19 @@ func (daemon) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.Cli
 	return pb.NewOutputClient(conn), nil
 }
 
-// log is a buffer for many writers.
-type log struct {
+// words is a buffer for many writers.
+type words struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *log) Write(text []byte) (int, error) {
+func (l *words) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(text)
 }
 
-func (l *log) String() string {
+func (l *words) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -73,11 +74,20 @@ func (c config) open() (sdk.Output, error) {
 	return h, errors.Join(errs...)
 }
 
+// checkURL also hides the parts of the URL that may be a secret: servers like
+// to repeat the path they do not know.
 func checkURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		// url.Parse's own words would quote the URL, which may hold a secret.
 		return sdk.Invalidf("/url", "must be a URL that begins with http:// or https://")
+	}
+	sdk.Hide(u.Path, u.RawQuery)
+	for _, values := range u.Query() {
+		sdk.Hide(values...)
+	}
+	if password, ok := u.User.Password(); ok {
+		sdk.Hide(u.User.String(), password, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
 	}
 	return nil
 }
