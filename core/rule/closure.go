@@ -413,7 +413,7 @@ func lowerIs(s, want string) bool {
 			c += 'a' - 'A'
 		}
 		if c != want[i] {
-			return !ascii(s[i:]) && strings.ToLower(s) == want
+			return false
 		}
 	}
 	return true

@@ -66,14 +66,21 @@ func (f *frame) over(list any, test func(*frame) bool, stopAt bool) bool {
 		}
 		return false
 	}
+	// Whatever else has a length: only an element that is looked at can fail.
 	items := reflect.ValueOf(list)
 	for i := range items.Len() {
-		f.element = items.Index(i).Interface()
+		f.element = elementOfOther{items, i}
 		if test(f) == stopAt {
 			return true
 		}
 	}
 	return false
+}
+
+// elementOfOther is an element of what is no list of JSON.
+type elementOfOther struct {
+	of reflect.Value
+	at int
 }
 
 func (f *frame) overResources(test func(*frame) bool, stopAt bool) bool {
@@ -101,7 +108,12 @@ func (cs closures) pointer(n *ast.PointerNode) *closure {
 	if n.Name != "" || cs.element != anyElement {
 		return nil
 	}
-	return &closure{value: func(f *frame) any { return f.element }}
+	return &closure{fails: true, value: func(f *frame) any {
+		if e, ok := f.element.(elementOfOther); ok {
+			return e.of.Index(e.at).Interface()
+		}
+		return f.element
+	}}
 }
 
 // elementMember is `.name` of an element, or of what arn() answers.
