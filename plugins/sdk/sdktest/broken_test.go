@@ -1,8 +1,10 @@
 package sdktest
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -21,9 +23,11 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/trailship/trailship/plugins/sdk"
 	pb "github.com/trailship/trailship/plugins/sdk/outputpb"
@@ -48,12 +52,14 @@ type raw struct {
 	signals  func()
 	line     func(socket string) string
 	listen   func(socket string) net.Listener
+	creds    credentials.TransportCredentials // nil without encryption
 	options  []grpc.ServerOption
 	health   grpc_health_v1.HealthCheckResponse_ServingStatus
 	describe func(*pb.DescribeResponse)
 	judge    func(config map[string]any) ([]*pb.ConfigError, error)
 	opened   func()
 	deliver  func(context.Context, []*pb.Alert) ([]*pb.Failure, error)
+	reopen   func() error
 	drain    func(context.Context) error
 	end      func() // when standard input ends
 }
@@ -79,6 +85,7 @@ func keeping() *raw {
 	r.judge = func(config map[string]any) ([]*pb.ConfigError, error) { return objections(config), nil }
 	r.opened = func() {}
 	r.deliver = r.write
+	r.reopen = func() error { return nil }
 	r.drain = func(context.Context) error { return nil }
 	r.end = func() { os.Exit(0) }
 	return r
@@ -143,6 +150,10 @@ func (r *raw) Deliver(ctx context.Context, req *pb.DeliverRequest) (*pb.DeliverR
 	}
 	failed, err := r.deliver(ctx, req.Alerts)
 	return &pb.DeliverResponse{Failed: failed}, err
+}
+
+func (r *raw) Reopen(context.Context, *pb.ReopenRequest) (*pb.ReopenResponse, error) {
+	return &pb.ReopenResponse{}, r.reopen()
 }
 
 func (r *raw) isDrained() bool {
@@ -289,10 +300,56 @@ func encrypted(r *raw, config *tls.Config) {
 		panic(err)
 	}
 	config.Certificates = []tls.Certificate{own.pair}
-	r.options = append(r.options, grpc.Creds(credentials.NewTLS(config)))
+	r.creds = credentials.NewTLS(config)
+	r.options = append(r.options, grpc.Creds(r.creds))
 	r.line = func(socket string) string {
 		return "1|1|unix|" + socket + "|grpc|" + base64.RawStdEncoding.EncodeToString(own.pair.Certificate[0])
 	}
+}
+
+// daemonsCertificate is the pool of the one client that may call.
+func daemonsCertificate() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(os.Getenv("PLUGIN_CLIENT_CERT")))
+	return pool
+}
+
+// optional encrypts the connections that begin like TLS.
+type optional struct {
+	credentials.TransportCredentials
+}
+
+func (o optional) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(c, first); err != nil {
+		return nil, nil, err
+	}
+	c = begun{c, io.MultiReader(bytes.NewReader(first), c)}
+	if first[0] == 0x16 {
+		return o.TransportCredentials.ServerHandshake(c)
+	}
+	return c, nil, nil
+}
+
+// begun is a connection of which something was read.
+type begun struct {
+	net.Conn
+	all io.Reader
+}
+
+func (b begun) Read(p []byte) (int, error) { return b.all.Read(p) }
+
+// fragile dies of whoever does not speak gRPC.
+type fragile struct {
+	credentials.TransportCredentials
+}
+
+func (f fragile) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	first := make([]byte, 3)
+	if _, err := io.ReadFull(c, first); err == nil && string(first) != "PRI" {
+		os.Exit(9)
+	}
+	return begun{c, io.MultiReader(bytes.NewReader(first), c)}, nil, nil
 }
 
 var errBroken = errors.New("something is broken")
@@ -323,6 +380,15 @@ var broken = []struct {
 	}, "handshake", "listen on the socket before printing"},
 
 	{"trusts every daemon", func(r *raw) { encrypted(r, &tls.Config{ClientAuth: tls.RequireAnyClientCert}) }, "encryption", "trust no client certificate but the one of PLUGIN_CLIENT_CERT"},
+	{"demands no certificate", func(r *raw) {
+		encrypted(r, &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: daemonsCertificate()})
+	}, "encryption", "demand the client certificate of PLUGIN_CLIENT_CERT: a call without one was answered"},
+	{"encrypts when it is asked to", func(r *raw) {
+		encrypted(r, &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: daemonsCertificate()})
+		if r.creds != nil {
+			r.options = append(r.options, grpc.Creds(optional{r.creds}))
+		}
+	}, "encryption", "answer over TLS only: a call without TLS was answered"},
 	{"prints junk for a certificate", func(r *raw) {
 		if os.Getenv("PLUGIN_CLIENT_CERT") != "" {
 			r.line = func(s string) string { return "1|1|unix|" + s + "|grpc|%%%" }
@@ -396,6 +462,18 @@ var broken = []struct {
 		}))
 	}, "junk", "answer a call that is not known with UNIMPLEMENTED: the process ended (exit status 5"},
 
+	{"dies of strangers", func(r *raw) {
+		r.options = append(r.options, grpc.Creds(fragile{insecure.NewCredentials()}))
+	}, "junk", "keep answering after bytes that are not gRPC: the process ended (exit status 9"},
+	{"refuses a new field", func(r *raw) {
+		r.options = append(r.options, grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			if len(req.(proto.Message).ProtoReflect().GetUnknown()) > 0 {
+				return nil, errBroken
+			}
+			return next(ctx, req)
+		}))
+	}, "junk", "ignore a field that is not known"},
+
 	{"dies of SIGTERM", func(r *raw) { r.signals = func() { signal.Ignore(syscall.SIGINT) } }, "shutdown", "ignore SIGINT and SIGTERM"},
 	{"outlives the daemon", func(r *raw) { r.end = func() { select {} } }, "shutdown", "exit when standard input ends: it was still running"},
 	{"leaves a child", func(r *raw) {
@@ -431,6 +509,11 @@ var broken = []struct {
 			return []*pb.Failure{{Id: alerts[0].Id, Message: "x"}, {Id: alerts[0].Id, Message: "x"}}, nil
 		}
 	}, "delivery", "name a failed alert once"},
+	{"asks for a negative pause", func(r *raw) {
+		r.deliver = func(_ context.Context, alerts []*pb.Alert) ([]*pb.Failure, error) {
+			return []*pb.Failure{{Id: alerts[0].Id, Message: "x", RetryAfterMs: -1}}, nil
+		}
+	}, "delivery", "retry_after_ms must not be negative"},
 	{"is down", func(r *raw) {
 		r.deliver = func(context.Context, []*pb.Alert) ([]*pb.Failure, error) { return nil, errBroken }
 	}, "delivery", "deliver an alert: the answer was Unknown: something is broken"},
@@ -555,6 +638,14 @@ var broken = []struct {
 			return r.write(ctx, alerts)
 		}
 	}, "slow destination", "give up when the time of a call is over, and take the next: deliver an alert: there was no answer in time"},
+
+	{"cannot reopen", func(r *raw) { r.reopen = func() error { return errBroken } }, "reopen", "answer Reopen with OK, or with UNIMPLEMENTED when there is nothing to reopen: the answer was Unknown: something is broken"},
+	{"dies of a reopening", func(r *raw) {
+		r.reopen = func() error { os.Exit(8); return nil }
+	}, "reopen", "the process ended (exit status 8"},
+	{"writes into the void once reopened", func(r *raw) {
+		r.reopen = func() error { r.Path = os.DevNull; return nil }
+	}, "reopen", "acknowledge an alert only when it is safe at the destination"},
 
 	{"loses what it kept when drained", (*raw).lazy, "drain", "acknowledge an alert only when it is safe"},
 	{"never ends draining", func(r *raw) {

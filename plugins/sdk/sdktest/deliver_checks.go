@@ -234,6 +234,37 @@ func survivesSlowness(ctx context.Context, s *suite) (string, error) {
 	})
 }
 
+// reopens asks the plugin to reopen its files between two alerts, and while it
+// is busy with others.
+func reopens(ctx context.Context, s *suite) (remark string, err error) {
+	err = s.during(ctx, func(p *process) error {
+		all := append(s.alerts(20, "before the reopening"), s.alert("after the reopening"))
+		before, after := all[:20], all[20]
+		delivered := make(chan error, 1)
+		go func() { delivered <- p.mustDeliver(ctx, before...) }()
+		call, cancel := context.WithTimeout(ctx, s.call)
+		defer cancel()
+		_, err := p.Reopen(call, &pb.ReopenRequest{})
+		if err := <-delivered; err != nil {
+			return fmt.Errorf("take Reopen at the same time as Deliver: %w", err)
+		}
+		if err == nil {
+			_, err = p.Reopen(call, &pb.ReopenRequest{})
+		}
+		if status.Code(err) == codes.Unimplemented {
+			remark = "Reopen is not implemented"
+		} else if err != nil {
+			return fmt.Errorf("answer Reopen with OK, or with UNIMPLEMENTED when there is nothing to reopen: %w", p.failed(err))
+		}
+		if err := p.mustDeliver(ctx, after); err != nil {
+			return fmt.Errorf("go on after Reopen: %w", err)
+		}
+		_, err = s.arrived(ctx, all...)
+		return err
+	})
+	return remark, err
+}
+
 // drains ends the plugin as the daemon does, during a call.
 func drains(ctx context.Context, s *suite) (remark string, err error) {
 	err = s.during(ctx, func(p *process) error {

@@ -172,6 +172,7 @@ var checks = []check{
 	{"partial failure", delivery, namesTheRefused},
 	{"busy destination", delivery, namesTheLater},
 	{"slow destination", delivery, survivesSlowness},
+	{"reopen", delivery, reopens},
 	{"drain", delivery, drains},
 	{"kill -9", delivery, survivesKilling},
 	{"secrets", config, keepsSecrets},
