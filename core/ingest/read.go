@@ -129,7 +129,7 @@ func (r *reader) look() {
 
 // judge turns a record into an event and an event into alerts.
 func (r *reader) judge(p *piece, rec decode.Record) *decode.Reject {
-	if err := decode.Normalize(&r.event, rec); err != nil {
+	if err := decode.Begin(&r.event, rec); err != nil {
 		var rejected *decode.Reject
 		if errors.As(err, &rejected) {
 			return rejected
@@ -154,6 +154,7 @@ func (r *reader) judge(p *piece, rec decode.Record) *decode.Reject {
 // raise adds the alert of a match to the piece.
 func (r *reader) raise(p *piece, m rule.Match, rec decode.Record) {
 	s := r.Sources[p.source]
+	_ = r.event.Load(event.PartsClosed) // routes look at it too; only open parts fail
 	a := r.alertOf(m, &r.event, origin{
 		source: s.Name, object: p.object.Name, record: p.object.Entry.Before + rec.Index, raw: rec.Raw, maxAge: s.MaxAge,
 	}, &r.buf)
