@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,7 @@ type daemon struct {
 	bucketMetrics  *s3.Metrics
 	deliverMetrics *deliver.Metrics
 	reloads        *reloadMetrics
+	letters        *letterMetrics
 	evaluation     *evaluation
 
 	rules    atomic.Pointer[rule.Set]
@@ -87,9 +89,39 @@ func (d *daemon) finish(ctx context.Context, buried int) error {
 	err := d.flushAll(ctx)
 	d.summarize(l.loop.sum)
 	if n := d.buriedAlerts() - buried; n > 0 {
-		d.say("%d alerts were refused for good and are dead letters: see the log", n)
+		d.say("%d alerts were refused for good and are dead letters: trailship dlq list", n)
 	}
-	return errors.Join(err, failures(l.loop.sum), d.drain())
+	if err == nil && len(l.loop.Unlisted()) == 0 {
+		err = d.store.Maintain(time.Now())
+	}
+	return distinct(err, failures(l.loop.sum), d.drain())
+}
+
+// distinct joins errors, but says a text only once: a store that is gone is
+// gone for everybody.
+func distinct(errs ...error) error {
+	var said []error
+	for _, err := range flat(errs) {
+		if !slices.ContainsFunc(said, func(other error) bool { return strings.Contains(err.Error(), other.Error()) }) {
+			said = append(said, err)
+		}
+	}
+	return errors.Join(said...)
+}
+
+// flat takes apart what errors.Join made.
+func flat(errs []error) (all []error) {
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		if parts, ok := err.(interface{ Unwrap() []error }); ok && errors.Join(parts.Unwrap()...).Error() == err.Error() {
+			all = append(all, flat(parts.Unwrap())...)
+		} else {
+			all = append(all, err)
+		}
+	}
+	return all
 }
 
 // buriedAlerts is how many alerts outputs refused for good.
@@ -178,6 +210,14 @@ func (d *daemon) reopen(ctx context.Context) {
 	}
 }
 
+func statusOf(s ingest.SourceStatus) sourceStatus {
+	out := sourceStatus{Name: s.Name, Listed: s.Listed, Error: s.Error, Parked: s.Parked}
+	if s.Parked > 0 {
+		out.Oldest = &parkedStatus{Object: s.Object, Error: s.Why, Failing: s.Failing.Round(time.Second).String()}
+	}
+	return out
+}
+
 // status is what /readyz shows.
 func (d *daemon) status() status {
 	l := d.live.Load()
@@ -188,6 +228,10 @@ func (d *daemon) status() status {
 	for _, name := range l.loop.Unlisted() {
 		s.Why = append(s.Why, "source "+name+" was not listed in full yet")
 	}
+	for _, one := range l.loop.Status() {
+		s.Sources = append(s.Sources, statusOf(one))
+	}
+	s.Letters = d.letters.counts()
 	for _, o := range l.config.Outputs {
 		r := l.outputs[o.Name]
 		b, err := d.store.Backlog(o.Name)

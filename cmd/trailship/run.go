@@ -135,7 +135,7 @@ func (p *program) newDaemon(cfg *config.Config) (*daemon, error) {
 	return &daemon{
 		program: p, log: log, began: cfg, workers: runtime.GOMAXPROCS(0),
 		registry: reg, ingestMetrics: ingest.NewMetrics(reg), bucketMetrics: s3.NewMetrics(reg), deliverMetrics: deliver.NewMetrics(reg),
-		reloads: newReloadMetrics(reg), evaluation: newEvaluation(reg, log), broken: make(chan error, 1),
+		reloads: newReloadMetrics(reg), letters: newLetterMetrics(reg), evaluation: newEvaluation(reg, log), broken: make(chan error, 1),
 	}, nil
 }
 
@@ -158,7 +158,7 @@ func (d *daemon) serve(ctx context.Context, watch *rule.Watcher) error {
 			d.reopen(ctx)
 		case err := <-d.broken:
 			side.end()
-			return errors.Join(err, d.drain())
+			return distinct(err, d.drain())
 		case <-ctx.Done():
 			d.log.Info("stopping: finishing what is being read and delivered")
 			d.draining.Store(true)

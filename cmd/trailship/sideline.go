@@ -126,9 +126,17 @@ func (p *program) fingerprint() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// maintain lets the store forget what retention no longer covers.
+// maintain lets the store forget what retention no longer covers, and counts
+// the dead letters. What sources still have is known once they were listed; one
+// that never is holds it up for a day.
 func (d *daemon) maintain(ctx context.Context) {
+	began := time.Now()
+	d.letters.count(d.store)
 	for every(ctx, time.Minute) {
+		d.letters.count(d.store)
+		if len(d.live.Load().loop.Unlisted()) > 0 && time.Since(began) < 24*time.Hour {
+			continue
+		}
 		if err := d.store.Maintain(time.Now()); err != nil {
 			d.log.Error("housekeeping of the store failed", "error", err)
 		}

@@ -27,7 +27,32 @@ type status struct {
 	Draining bool           `json:"draining"`
 	Rules    int            `json:"rules"`
 	Reload   string         `json:"last_reload"` // "ok", or the first diagnostic
+	Sources  []sourceStatus `json:"sources"`
 	Outputs  []outputStatus `json:"outputs"`
+	Letters  lettersStatus  `json:"dead_letters"`
+}
+
+// sourceStatus shows a source; objects that cannot be read, and listings that
+// fail later than the first, do not make the daemon unready.
+type sourceStatus struct {
+	Name   string        `json:"name"`
+	Listed bool          `json:"listed"` // in full, once
+	Error  string        `json:"error,omitempty"`
+	Parked int           `json:"parked"` // objects that could not be read and are tried again
+	Oldest *parkedStatus `json:"parked_longest,omitempty"`
+}
+
+// parkedStatus is the object that could not be read for the longest time.
+type parkedStatus struct {
+	Object  string `json:"object"`
+	Error   string `json:"error"`
+	Failing string `json:"failing"`
+}
+
+// lettersStatus counts dead letters, as they were a minute ago at most.
+type lettersStatus struct {
+	Outputs int `json:"outputs"`
+	Sources int `json:"sources"`
 }
 
 // outputStatus shows an output; one that is down does not make the daemon

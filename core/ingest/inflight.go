@@ -114,6 +114,15 @@ func (f *inflight) unpark(k key) {
 	delete(f.parked, k)
 }
 
+// tidy forgets parked objects nobody hears of any more, and tells how many of a
+// source there are.
+func (in *Ingest) tidy(source string) {
+	in.inflight.mu.Lock()
+	in.inflight.forget(in.Now(), false)
+	in.inflight.mu.Unlock()
+	in.Metrics.parked.WithLabelValues(source).Set(float64(in.inflight.troubled(source)))
+}
+
 // troubled is how many parked objects of a source are trouble.
 func (f *inflight) troubled(source string) int {
 	f.mu.Lock()

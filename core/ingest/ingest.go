@@ -230,6 +230,7 @@ func (in *Ingest) scan(ctx context.Context, i int) {
 	}
 	failures := 0
 	for ctx.Err() == nil {
+		in.tidy(s.Name)
 		more := false
 		err := s.Scan(ctx, ledger, func(o source.Object) error {
 			if !in.inflight.enter(key{s.Name, o.Key}, versionOf(o), in.Now()) {

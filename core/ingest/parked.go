@@ -130,9 +130,6 @@ func (in *Ingest) Status() []SourceStatus {
 	}
 	in.inflight.mu.Lock()
 	defer in.inflight.mu.Unlock()
-	if in.Now != nil {
-		in.inflight.forget(in.Now(), false)
-	}
 	for k, p := range in.inflight.parked {
 		n := indexOf(all, k.source)
 		if n < 0 || p.trouble == (trouble{}) {
