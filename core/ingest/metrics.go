@@ -12,6 +12,7 @@ type Metrics struct {
 	matches    *prometheus.CounterVec
 	alerts     *prometheus.CounterVec
 	memory     *prometheus.CounterVec
+	groups     *prometheus.GaugeVec
 	lag        *lag
 	scanErrors *prometheus.CounterVec
 	readErrors *prometheus.CounterVec
@@ -26,12 +27,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trailship_" + name, Help: help}, labels)
 	}
 	m := &Metrics{
-		objects:    counter("source_objects_total", "Objects read and committed; of a growing file each run of lines.", "source"),
-		records:    counter("records_total", "Records evaluated.", "source", "format"),
-		rejected:   counter("records_rejected_total", "Records that are no trail records or could not be read, by reason.", "source", "reason"),
-		matches:    counter("rule_matches_total", "Matches, shadow rules included.", "rule"),
-		alerts:     counter("alerts_total", "Alerts committed.", "rule", "severity"),
-		memory:     counter("rule_memory_total", "What rules that remember could not take as it was: late (too old to be judged, or to be new), evicted (let go at a bound), stale (read before the rule changed), dropped (the whole state, after a change).", "rule", "what"),
+		objects:  counter("source_objects_total", "Objects read and committed; of a growing file each run of lines.", "source"),
+		records:  counter("records_total", "Records evaluated.", "source", "format"),
+		rejected: counter("records_rejected_total", "Records that are no trail records or could not be read, by reason.", "source", "reason"),
+		matches:  counter("rule_matches_total", "Matches, shadow rules included.", "rule"),
+		alerts:   counter("alerts_total", "Alerts committed.", "rule", "severity"),
+		memory:   counter("rule_memory_total", "What rules that remember could not take as it was: late (too old to be judged, or to be new), evicted (let go at a bound), stale (read before the rule changed), dropped (the whole state, after a change).", "rule", "what"),
+		groups: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "trailship_state_groups", Help: "Groups (of first_seen, values) that a rule remembers.",
+		}, []string{"rule"}),
 		scanErrors: counter("source_scan_errors_total", "Listings that failed.", "source"),
 		readErrors: counter("source_read_errors_total", "Objects that could not be read and are tried again.", "source"),
 		givenUp:    counter("source_objects_given_up_total", "Objects that could not be read for too long and are dead letters.", "source"),
@@ -46,7 +50,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.objects, m.records, m.rejected, m.matches, m.alerts, m.memory, m.lag, m.scanErrors, m.readErrors, m.givenUp, m.parked, m.commits)
+		reg.MustRegister(m.objects, m.records, m.rejected, m.matches, m.alerts, m.memory, m.groups, m.lag, m.scanErrors, m.readErrors, m.givenUp, m.parked, m.commits)
 	}
 	return m
 }

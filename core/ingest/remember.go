@@ -35,6 +35,7 @@ type judged struct {
 	alerts  []store.Alert
 	fresh   []bool
 	tally   rule.Tally
+	groups  []map[string]int64
 	dropped []string
 	due     time.Time
 }
@@ -95,6 +96,7 @@ func (in *Ingest) remember(tx store.Tx, batch []*piece) error {
 		return err
 	}
 	m.now.tally = round.Tally
+	m.now.groups = append(m.now.groups, round.Groups)
 	for _, v := range round.Verdicts {
 		if err := in.sentence(tx, v); err != nil {
 			return err
@@ -112,7 +114,9 @@ func (in *Ingest) reconcile(tx store.Tx) (err error) {
 	if m.now.set == m.set && in.Now().Sub(m.at) < time.Hour {
 		return nil
 	}
-	m.now.dropped, err = m.judge.Begin(tx, m.now.set).Reconcile()
+	round := m.judge.Begin(tx, m.now.set)
+	m.now.dropped, err = round.Reconcile()
+	m.now.groups = append(m.now.groups, round.Groups)
 	return err
 }
 
@@ -166,6 +170,12 @@ func (in *Ingest) remembered() (raised bool) {
 	for _, id := range m.now.dropped {
 		in.Log.Warn("the state of a rule was dropped: what it remembers by changed, or it is gone for a week", "rule", id)
 		in.Metrics.memory.WithLabelValues(id, "dropped").Inc()
+		in.Metrics.groups.DeleteLabelValues(id)
+	}
+	for _, groups := range m.now.groups {
+		for id, n := range groups {
+			in.Metrics.groups.WithLabelValues(id).Set(float64(n))
+		}
 	}
 	for _, r := range m.now.matched {
 		in.Metrics.matches.WithLabelValues(r.ID).Inc()

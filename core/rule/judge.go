@@ -50,6 +50,9 @@ type Tally struct {
 type Round struct {
 	Verdicts []Verdict // what was raised; complete after End
 	Tally    Tally
+	// Groups are how many groups (of first_seen, values) the rules that took
+	// part remember, by id; good after End.
+	Groups map[string]int64
 
 	judge   *Judge
 	state   State
@@ -67,7 +70,7 @@ func (j *Judge) Begin(state State, set *Set) *Round {
 		now = j.Now().UnixMilli()
 	}
 	return &Round{
-		judge: j, state: state, set: set, now: now, rules: map[string]*memory{},
+		judge: j, state: state, set: set, now: now, rules: map[string]*memory{}, Groups: map[string]int64{},
 		Tally: Tally{Late: map[string]int{}, Evicted: map[string]int{}, Stale: map[string]int{}},
 	}
 }
@@ -136,6 +139,7 @@ func (r *Round) End() error {
 		if err := r.rules[id].flush(); err != nil {
 			return fmt.Errorf("state of rule %s: %w", id, err)
 		}
+		r.Groups[id] = r.rules[id].meta.groups
 	}
 	return r.putClocks()
 }

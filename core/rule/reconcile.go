@@ -28,6 +28,7 @@ func (r *Round) Reconcile() (dropped []string, err error) {
 		}
 		if drop {
 			dropped = append(dropped, id)
+			delete(r.Groups, id)
 		}
 	}
 	return dropped, nil
@@ -42,6 +43,7 @@ func (r *Round) reconcile(id string) (drop bool, err error) {
 		return true, r.state.Forget(id)
 	}
 	rule := r.set.Rule(id)
+	r.Groups[id] = m.groups
 	switch {
 	case rule != nil && (rule.state == nil || rule.state.shape != m.shape):
 		return true, r.state.Forget(id)
