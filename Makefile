@@ -11,10 +11,10 @@ FUZZTIME ?= 20s
 CHAOS_ROUNDS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint bench fuzz chaos demo gen gen-check clean
+.PHONY: help build test race lint bench bench-peers bench-program fuzz chaos demo gen gen-check clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/trailship
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/trailship ./cmd/trailship
@@ -32,6 +32,23 @@ lint: ## gofmt, go vet, staticcheck
 
 bench: ## run the benchmarks (records/s, MB/s)
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Trails and results of the comparison stay in BENCH_DIR (about 4 GB for 1GB).
+BENCH_DIR ?= $(or $(TMPDIR),/tmp)/trailship-bench
+BENCH_SIZE ?= 1GB
+BENCH_FLAGS = -dir $(BENCH_DIR) -size $(BENCH_SIZE) $(BENCH_ARGS)
+
+bench-peers: bench-build ## CPU time beside zcat, jq, DuckDB, rsyslog … (about 25 minutes); says what to install
+	@go build -C cmd/trailbench/engines -o $(CURDIR)/bin/engines . || rm -f bin/engines
+	bin/trailbench peers $(BENCH_FLAGS)
+
+bench-program: bench-build ## CPU time, memory and cores of the whole program (about 15 minutes)
+	bin/trailbench program $(BENCH_FLAGS)
+
+.PHONY: bench-build
+bench-build: build
+	go build -o bin/trailgen ./cmd/trailgen
+	go build -o bin/trailbench ./cmd/trailbench
 
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	@for pkg in $$(go list ./...); do \

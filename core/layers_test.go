@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"examples":               {"plugins/sdk"},
 	"examples/trails":        {},
 	"cmd/trailgen":           {"examples/trails"},
+	"cmd/trailbench":         {"core/decode", "core/event", "core/rule"},
 	"core/ingest":            {"core/decode", "core/rule", "core/event", "core/source", "core/store"},
 	"core/replay":            {"core/decode", "core/rule", "core/event", "core/source"},
 	"core/deliver":           {"core/event", "core/store", "plugins/sdk", "plugins/sdk/outputpb"},

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// peers runs the job in turns with everything that is installed.
+func (b *bench) peers(ctx context.Context) (r report, err error) {
+	if err := r.about(ctx, b); err != nil {
+		return r, err
+	}
+	if err := b.noise(ctx, &r); err != nil {
+		return r, err
+	}
+	for _, p := range peers {
+		if lacks := b.missing(p); lacks != "" {
+			r.skip("%s: %s is missing; %s", p.name, lacks, p.install)
+			continue
+		}
+		if err := b.against(ctx, p, &r); err != nil {
+			return r, fmt.Errorf("comparing with %s: %w", p.name, err)
+		}
+	}
+	return r, b.alone(ctx, &r)
+}
+
+// noise runs the job in turns with itself.
+func (b *bench) noise(ctx context.Context, r *report) error {
+	c, err := b.large(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(b.log, "running the job in turns with itself")
+	same := b.ours("trailship", c.dir, rules(conditions(10)))
+	d, err := inTurns(ctx, b.pairs, same, same)
+	if err != nil {
+		return err
+	}
+	r.noise(d, c)
+	return nil
+}
+
+// against runs the job in turns with a peer.
+func (b *bench) against(ctx context.Context, p peer, r *report) error {
+	c, pairs, err := b.formsFor(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, n := range []int{10, 100} {
+		if n > 10 && !p.filters {
+			return nil
+		}
+		fmt.Fprintf(b.log, "running %s in turns with ours, %d conditions\n", p.name, n)
+		theirs, err := p.job(b, c, conditions(n))
+		if err != nil {
+			return err
+		}
+		us := b.ours("trailship", c.objects.dir, rules(conditions(n)))
+		d, err := inTurns(ctx, pairs, us, theirs)
+		if err != nil {
+			return err
+		}
+		found, err := us.ids()
+		if err != nil {
+			return err
+		}
+		r.peer(p, n, len(found), c.objects, d)
+	}
+	return nil
+}
+
+// formsFor are the trails for a peer and how often they are run.
+func (b *bench) formsFor(ctx context.Context, p peer) (c forms, pairs int, err error) {
+	of, pairs := b.tenth, min(b.pairs, 3)
+	if p.whole {
+		of, pairs = b.large, b.pairs
+	}
+	if c.objects, err = of(ctx); err != nil || !p.filters {
+		return c, pairs, err
+	}
+	if p.input == "NDJSON, gzip" {
+		c.zipped, err = of(ctx, "-ndjson", "-gzip")
+	}
+	if p.input == "NDJSON, plain" {
+		c.ndjson, err = of(ctx, "-ndjson")
+	}
+	return c, pairs, err
+}
+
+// alone compares the rules alone, on decoded events in hand.
+func (b *bench) alone(ctx context.Context, r *report) error {
+	if _, err := os.Stat(b.engines); err != nil {
+		r.skip("cel-go and OPA: %s is missing; build it with go build -C cmd/trailbench/engines (the module proxy is asked)", b.engines)
+		return nil
+	}
+	c, err := b.tenth(ctx, "-ndjson")
+	if err != nil {
+		return err
+	}
+	records, err := firstRecords(c, sample)
+	if err != nil {
+		return fmt.Errorf("reading events: %w", err)
+	}
+	events := filepath.Join(b.dir, "events.ndjson")
+	if err := flatten(records, events); err != nil {
+		return fmt.Errorf("writing events: %w", err)
+	}
+	for _, n := range []int{10, 100} {
+		for _, e := range engines {
+			fmt.Fprintf(b.log, "timing the rules of %s alone, %d conditions\n", e.name, n)
+			if err := b.timeAlone(ctx, r, e, n, records, events); err != nil {
+				return fmt.Errorf("timing the rules of %s: %w", e.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// engine is another rule engine.
+type engine struct {
+	name   string
+	rules  func([]condition) string
+	rounds int // over the sample
+}
+
+var engines = []engine{{"cel-go", celRules, 20}, {"opa", regoRules, 2}}
+
+func (b *bench) timeAlone(ctx context.Context, r *report, e engine, n int, records [][]byte, events string) error {
+	var ours, theirs, ratios []float64
+	for range b.pairs {
+		us, err := ourEngine(rules(conditions(n)), records, 50)
+		if err != nil {
+			return err
+		}
+		them, err := b.time(ctx, e, conditions(n), events)
+		if err != nil {
+			return err
+		}
+		if err := sameIDs("trailship", e.name, set(us.IDs), set(them.IDs)); err != nil {
+			return err
+		}
+		ours, theirs = append(ours, us.micros()), append(theirs, them.micros())
+		ratios = append(ratios, them.micros()/us.micros())
+	}
+	r.engine(e.name, n, spreadOf(ours), spreadOf(theirs), spreadOf(ratios))
+	return nil
+}
+
+func set(ids []string) map[string]bool {
+	s := map[string]bool{}
+	for _, id := range ids {
+		s[id] = true
+	}
+	return s
+}
