@@ -11,7 +11,7 @@ FUZZTIME ?= 20s
 CHAOS_ROUNDS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint bench bench-peers bench-program fuzz chaos demo gen gen-check clean
+.PHONY: help build test race lint bench bench-build bench-peers bench-program fuzz chaos demo gen gen-check clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +45,6 @@ bench-peers: bench-build ## CPU time beside zcat, jq, DuckDB, rsyslog … (about
 bench-program: bench-build ## CPU time, memory and cores of the whole program (about 15 minutes)
 	bin/trailbench program $(BENCH_FLAGS)
 
-.PHONY: bench-build
 bench-build: build
 	go build -o bin/trailgen ./cmd/trailgen
 	go build -o bin/trailbench ./cmd/trailbench
