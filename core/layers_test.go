@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"core/store/bolt":        {"core/source", "core/store"},
 	"core/store/storetest":   {"core/source", "core/store"},
 	"core/event/ocsftest":    {},
-	"plugins":                {"plugins/sdk", "plugins/opensearch", "plugins/slack", "plugins/stdout", "plugins/syslog", "plugins/file", "plugins/webhook"},
+	"plugins":                {"plugins/sdk", "plugins/kafka", "plugins/s3", "plugins/opensearch", "plugins/slack", "plugins/stdout", "plugins/syslog", "plugins/file", "plugins/webhook"},
 	"rules":                  {},
 	"examples":               {"plugins/sdk"},
 	"examples/trails":        {},

@@ -33,7 +33,9 @@ func TestMain(m *testing.M) {
 var destinations = map[string]func(t *testing.T) sdktest.Plugin{
 	"elasticsearch": intoSearch,
 	"file":          intoFile,
+	"kafka":         intoKafka,
 	"opensearch":    intoSearch,
+	"s3":            intoS3,
 	"slack":         intoSlack,
 	"stdout":        ontoStdout,
 	"syslog":        intoSyslog,

@@ -6,7 +6,9 @@ package plugins
 
 import (
 	"github.com/trailship/trailship/plugins/file"
+	"github.com/trailship/trailship/plugins/kafka"
 	"github.com/trailship/trailship/plugins/opensearch"
+	"github.com/trailship/trailship/plugins/s3"
 	"github.com/trailship/trailship/plugins/slack"
 	"github.com/trailship/trailship/plugins/stdout"
 	"github.com/trailship/trailship/plugins/syslog"
@@ -18,7 +20,9 @@ import (
 var Shipped = map[string]func(){
 	"elasticsearch": opensearch.ServeElasticsearch,
 	"file":          file.Serve,
+	"kafka":         kafka.Serve,
 	"opensearch":    opensearch.Serve,
+	"s3":            s3.Serve,
 	"slack":         slack.Serve,
 	"stdout":        stdout.Serve,
 	"syslog":        syslog.Serve,

@@ -54,7 +54,7 @@ var secretConfigs = map[string][]func(url string) map[string]any{
 	"opensearch": searchSecrets, "elasticsearch": searchSecrets,
 	"kafka": {
 		func(url string) map[string]any {
-			sasl := map[string]any{"mechanism": "plain", "username": "u", "password": secretly("password")}
+			sasl := map[string]any{"mechanism": "PLAIN", "username": "u", "password": secretly("password")}
 			_, address, tls := strings.Cut(url, "://")
 			config := map[string]any{"brokers": []any{address}, "topic": "t", "timeout": "2s", "sasl": sasl}
 			if tls && strings.HasPrefix(url, "https") {

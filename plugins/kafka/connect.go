@@ -16,7 +16,7 @@ import (
 // login is who we are for the brokers.
 type login struct {
 	Mechanism string     `json:"mechanism" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" doc:"How the password is proven; PLAIN sends it, so use it with tls"`
-	User      string     `json:"user" required:"true" doc:"The user"`
+	Username  string     `json:"username" required:"true" doc:"The user"`
 	Password  sdk.Secret `json:"password" required:"true" doc:"The user's password"`
 }
 
@@ -27,11 +27,11 @@ func (l *login) mechanism() (sasl.Mechanism, error) {
 	}
 	switch or(l.Mechanism, "SCRAM-SHA-512") {
 	case "PLAIN":
-		return plain.Auth{User: l.User, Pass: string(l.Password)}.AsMechanism(), nil
+		return plain.Auth{User: l.Username, Pass: string(l.Password)}.AsMechanism(), nil
 	case "SCRAM-SHA-256":
-		return scram.Auth{User: l.User, Pass: string(l.Password)}.AsSha256Mechanism(), nil
+		return scram.Auth{User: l.Username, Pass: string(l.Password)}.AsSha256Mechanism(), nil
 	case "SCRAM-SHA-512":
-		return scram.Auth{User: l.User, Pass: string(l.Password)}.AsSha512Mechanism(), nil
+		return scram.Auth{User: l.Username, Pass: string(l.Password)}.AsSha512Mechanism(), nil
 	}
 	return nil, sdk.Invalidf("/sasl/mechanism", "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
 }

@@ -30,7 +30,7 @@ func TestEveryMechanismProvesWhoWeAre(t *testing.T) {
 	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", ""} {
 		t.Run(mechanism, func(t *testing.T) {
 			brokers := cluster(t, kfake.EnableSASL(), kfake.Superuser(or(mechanism, "SCRAM-SHA-512"), "trailship", "s3cr3t"))
-			right := &login{Mechanism: mechanism, User: "trailship", Password: "s3cr3t"}
+			right := &login{Mechanism: mechanism, Username: "trailship", Password: "s3cr3t"}
 			out := opened(t, brokers, config{SASL: right})
 			if err := out.Deliver(t.Context(), []sdk.Alert{{ID: "a"}}); err != nil {
 				t.Fatal(err)
@@ -54,8 +54,8 @@ func TestAConnectionThatCannotBeSaysWhy(t *testing.T) {
 		c       config
 		want    string
 	}{
-		{"a wrong password", guarded, config{SASL: &login{Mechanism: "SCRAM-SHA-256", User: "trailship", Password: "wrong"}}, "no broker answers: check brokers, the network, tls and sasl: "},
-		{"another mechanism", guarded, config{SASL: &login{Mechanism: "PLAIN", User: "trailship", Password: "s3cr3t"}}, "no broker answers: check brokers, the network, tls and sasl: "},
+		{"a wrong password", guarded, config{SASL: &login{Mechanism: "SCRAM-SHA-256", Username: "trailship", Password: "wrong"}}, "no broker answers: check brokers, the network, tls and sasl: "},
+		{"another mechanism", guarded, config{SASL: &login{Mechanism: "PLAIN", Username: "trailship", Password: "s3cr3t"}}, "no broker answers: check brokers, the network, tls and sasl: "},
 		{"no password", guarded, config{}, "no broker answers: check brokers, the network, tls and sasl: "},
 		{"no encryption", encrypted, config{}, "no broker answers: check brokers, the network, tls and sasl: "},
 		{"a certificate nobody trusts", encrypted, config{TLS: &sdk.TLS{}}, "no broker answers: check brokers, the network, tls and sasl: unable to dial: tls: failed to verify certificate"},
@@ -85,7 +85,7 @@ func TestARefusedUserIsNamedAsSuch(t *testing.T) {
 	} {
 		brokers := cluster(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "trailship", "s3cr3t"))
 		brokers.Fault(kfake.Fault{Keys: []kmsg.Key{test.key}, Err: test.err, TopLevel: true, Count: -1})
-		out := opened(t, brokers, config{SASL: &login{Mechanism: "PLAIN", User: "trailship", Password: "s3cr3t"}})
+		out := opened(t, brokers, config{SASL: &login{Mechanism: "PLAIN", Username: "trailship", Password: "s3cr3t"}})
 		if err := out.Deliver(t.Context(), []sdk.Alert{{ID: "a"}}); !strings.HasPrefix(fmt.Sprint(err), test.want) {
 			t.Error(err)
 		}
