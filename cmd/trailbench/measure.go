@@ -18,7 +18,7 @@ import (
 type cost struct {
 	CPU  float64 `json:"cpu"`  // user and system time, seconds
 	Wall float64 `json:"wall"` // seconds
-	RSS  int64   `json:"rss"`  // peak bytes of the largest process
+	RSS  int64   `json:"rss"`  // peak bytes of a process and its children together
 }
 
 // job is something that can be done again and again.
@@ -98,11 +98,19 @@ func (c command) start(ctx context.Context, from, to *os.File) (*started, error)
 // finish waits for all and adds up what they took.
 func finish(running []*started, total *cost) error {
 	var errs []error
+	stop, peaks := make(chan struct{}), make(chan int64)
+	for _, s := range running {
+		go func() { peaks <- watch(s.Process.Pid, stop) }()
+	}
 	for _, s := range running {
 		if err := s.Wait(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w\n%s", s.Path, err, s.complaint.text))
 		}
 		total.add(s.ProcessState)
+	}
+	close(stop)
+	for range running {
+		total.RSS = max(total.RSS, <-peaks)
 	}
 	return errors.Join(errs...)
 }

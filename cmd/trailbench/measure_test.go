@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -108,5 +109,27 @@ func TestTheMedianIsJudged(t *testing.T) {
 		if got := verdict(c.goal); got != c.want {
 			t.Errorf("%+v: %s, want %s", c.goal, got, c.want)
 		}
+	}
+}
+
+func TestMemoryIsThatOfAProcessAndItsChildren(t *testing.T) {
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skip("there is no /proc to read")
+	}
+	alone := family(os.Getpid())
+	child := exec.Command("cat")
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if of := highest(child.Process.Pid); of <= 0 || family(os.Getpid()) < alone+of {
+		t.Errorf("the family has %d bytes, without a child of %d it had %d", family(os.Getpid()), of, alone)
+	}
+	in.Close()
+	if err := child.Wait(); err != nil {
+		t.Error(err)
 	}
 }
