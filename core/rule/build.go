@@ -2,7 +2,6 @@ package rule
 
 import (
 	"maps"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -235,11 +234,13 @@ func (b *builder) conditions(r *Rule) {
 		r.anchors = r.anchors.and(r.state.anchors)
 	}
 	// What needs no open part comes first: it may save parsing one.
-	slices.SortStableFunc(r.conditions, func(a, b *expression) int { return int(min(a.parts, 1)) - int(min(b.parts, 1)) })
+	slices.SortStableFunc(r.conditions, func(a, b *expression) int {
+		return int(min(a.parts&event.PartsOpen, 1)) - int(min(b.parts&event.PartsOpen, 1))
+	})
 }
 
-// condition compiles one text into up to two expressions: the terms that need
-// no open part of the event, and the rest.
+// condition compiles one text into expressions that must all be true, in the
+// order of what they cost.
 func (b *builder) condition(s diag.String, sc *scope) (made []*expression, a anchors) {
 	c := b.l.c
 	p, problems := c.parse(s.Value, sc)
@@ -256,49 +257,12 @@ func (b *builder) condition(s diag.String, sc *scope) (made []*expression, a anc
 	if len(problems) > 0 {
 		return nil, a
 	}
-	for _, root := range divide(p.tree.Node) {
-		parts := partsOf(root)
-		e, err := c.program(root, p.tree.Source)
-		if err != nil {
-			c.report(s.Node, 0, []problem{{err.From, "E207", err.Message}})
-			return nil, a
-		}
-		e.parts = parts
-		made = append(made, e)
+	made, err := c.inOrder(terms(p.tree.Node), p.tree.Source)
+	if err != nil {
+		c.report(s.Node, 0, []problem{{err.From, "E207", err.Message}})
+		return nil, a
 	}
 	return made, a
-}
-
-// divide splits a condition at its outer `and`s into the terms that need no
-// open part and the others.
-func divide(root ast.Node) []ast.Node {
-	var cheap, costly ast.Node
-	for _, term := range terms(root) {
-		if partsOf(term) == 0 {
-			cheap = both(cheap, term)
-		} else {
-			costly = both(costly, term)
-		}
-	}
-	return slices.DeleteFunc([]ast.Node{cheap, costly}, func(n ast.Node) bool { return n == nil })
-}
-
-// terms are what a condition joins by `and`.
-func terms(n ast.Node) []ast.Node {
-	if b, ok := n.(*ast.BinaryNode); ok && (b.Operator == "and" || b.Operator == "&&") {
-		return append(terms(b.Left), terms(b.Right)...)
-	}
-	return []ast.Node{n}
-}
-
-func both(a, b ast.Node) ast.Node {
-	if a == nil {
-		return b
-	}
-	n := &ast.BinaryNode{Operator: "and", Left: a, Right: b}
-	n.SetLocation(b.Location())
-	n.SetType(reflect.TypeFor[bool]())
-	return n
 }
 
 // readsEvent reports that an expression depends on the event.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/vm"
@@ -17,7 +19,7 @@ type Matcher struct {
 	vm            vm.VM
 	matches       []Match
 	contributions []Contribution
-	picked        []int              // indexes of the rules an event may match
+	picked        []int32            // indexes of the rules an event may match
 	frame         frame              // what closures see
 	failure       func(*Rule, error) // what happens to a failed evaluation
 }
@@ -44,9 +46,18 @@ type Match struct {
 // only by loading its open parts.
 func (m *Matcher) Match(ev *event.Event) []Match {
 	m.begin(ev)
-	m.picked = m.set.index.candidates(m.picked[:0], ev)
+	for _, i := range m.set.index.rest {
+		m.try(m.set.Rules[i], ev)
+	}
+	m.picked = m.set.index.candidates(m.picked[:0], &m.frame)
 	for _, i := range m.picked {
 		m.try(m.set.Rules[i], ev)
+	}
+	if len(m.matches) > 1 {
+		slices.SortFunc(m.matches, func(a, b Match) int { return strings.Compare(a.Rule.ID, b.Rule.ID) })
+	}
+	if len(m.contributions) > 1 {
+		slices.SortFunc(m.contributions, func(a, b Contribution) int { return strings.Compare(a.Rule.ID, b.Rule.ID) })
 	}
 	return m.matches
 }

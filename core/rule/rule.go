@@ -75,6 +75,10 @@ func (s *Set) Rule(id string) *Rule { return s.byID[id] }
 // Remembers says whether any rule is stateful and enabled.
 func (s *Set) Remembers() bool { return s.remembers }
 
+// Unanchored is how many rules are tried on every record: no constant text says
+// which records they cannot match.
+func (s *Set) Unanchored() int { return len(s.index.rest) }
+
 // Errors is how often an expression of any rule failed since the set was loaded.
 func (s *Set) Errors() (n uint64) {
 	for _, r := range s.Rules {
@@ -118,7 +122,8 @@ type Rule struct {
 	message    *template
 	fields     []field
 	tests      []test
-	anchors    anchors
+	anchors    anchors // until the index is made
+	anchor     string
 	texts      []sourceText // for Explain
 
 	evalErrors atomic.Uint64
@@ -155,6 +160,10 @@ func (r *Rule) EmptyKeys() uint64 { return r.emptyKeys.Load() }
 // Effective is the rule after defaults and overrides, key by key in the order
 // of the reference, each with its origins.
 func (r *Rule) Effective() []Key { return r.keys }
+
+// Anchor names the fields by whose values the rule is found among many; "" when
+// it has to be tried on every record, or is disabled.
+func (r *Rule) Anchor() string { return r.anchor }
 
 // Tests is the number of tests the rule brings.
 func (r *Rule) Tests() int { return len(r.tests) }

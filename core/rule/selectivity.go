@@ -1,0 +1,98 @@
+package rule
+
+import "github.com/trailship/trailship/core/event"
+
+// chances are estimates of how many events have one given value of a field.
+// They are read off trails of many services: only their order matters much.
+var chances = map[string]float64{
+	"id": 1e-6, "action": 0.004, "service": 0.05, "account": 0.1, "region": 0.15, "provider": 0.5,
+	"ip": 0.01, "user_agent": 0.01, "kind": 0.3, "access": 0.4, "outcome": 0.4, "error.code": 0.01,
+	"principal.type": 0.2, "principal.id": 0.005, "principal.name": 0.005, "principal.arn": 0.005, "principal.mfa": 0.3,
+	"principal.role": 0.02, "principal.account": 0.1, "resource.type": 0.05, "resource.id": 0.001, "resource.name": 0.005,
+}
+
+// otherChance is that of every other field, and values are exceptions.
+const otherChance = 0.05
+
+var valueChances = map[[2]string]float64{
+	{"outcome", "success"}: 0.9, {"outcome", "denied"}: 0.05, {"outcome", "failure"}: 0.05,
+	{"access", "read"}: 0.7, {"principal.type", "root"}: 0.01, {"kind", "api"}: 0.9, {"kind", "console_login"}: 0.005,
+	{"kind", "insight"}: 0.001, {"kind", "network"}: 0.01,
+}
+
+// chance is how likely an event meets an atom.
+func (a atom) chance() float64 {
+	p, ok := chances[a.field]
+	if !ok {
+		p = otherChance
+	}
+	if q, ok := valueChances[[2]string{a.field, a.text}]; ok && a.how == isEqual {
+		return q
+	}
+	switch {
+	case a.text == "":
+		return 0.5
+	case a.how != isEqual:
+		return min(0.6, 6*p)
+	}
+	return p
+}
+
+// chance is how likely an event meets a clause.
+func (c clause) chance() (p float64) {
+	for _, a := range c {
+		p += a.chance()
+	}
+	return min(p, 1)
+}
+
+// surveyed counts what the rules of a set could be found by.
+type surveyed struct {
+	rules map[atom]int        // that have the atom
+	parts map[event.Parts]int // rules with a clause that needs these parts
+}
+
+func survey(rules []*Rule) surveyed {
+	s := surveyed{map[atom]int{}, map[event.Parts]int{}}
+	for _, r := range rules {
+		for _, c := range r.anchors {
+			for _, a := range c {
+				s.rules[a]++
+			}
+			s.parts[c.parts()]++
+		}
+	}
+	return s
+}
+
+func (c clause) parts() (parts event.Parts) {
+	for i, a := range c {
+		if i > 0 && a.field == c[i-1].field {
+			continue
+		}
+		parts |= partsOfField(a.field)
+	}
+	return parts
+}
+
+// What making a part of an event costs, measured in rules that are tried.
+const loadCost = 6
+
+// choose is the clause that costs least: the rules in its place, as often as
+// events come there, and its share of loading what it looks at on every event.
+func (s surveyed) choose(a anchors) (best clause, ok bool) {
+	least := 0.0
+	for _, c := range a {
+		cost := 0.0
+		for _, a := range c {
+			cost += a.chance() * (1 + float64(s.rules[a])/256)
+		}
+		if parts := c.parts(); parts != 0 {
+			cost += loadCost / float64(s.parts[parts])
+		}
+		if !ok || cost < least {
+			best, least, ok = c, cost, true
+		}
+	}
+	return best, ok
+}
