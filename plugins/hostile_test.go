@@ -459,7 +459,9 @@ func conformanceOf(name string) func(*testing.T) sdktest.Plugin {
 }
 
 func serve(t *testing.T, handle http.HandlerFunc) string {
-	server := httptest.NewServer(handle)
+	server := httptest.NewUnstartedServer(handle)
+	server.Config.ReadHeaderTimeout = time.Second // Kafka's clients do not talk HTTP
+	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL
 }
