@@ -65,15 +65,21 @@ func (d *Decoder) match(length, dist int) error {
 	if dist > d.end-d.start {
 		return d.corrupt("a distance before the start")
 	}
-	for range length {
-		if d.end == d.limit {
-			return ErrTooLarge
-		}
-		if d.end == len(d.out) {
-			d.grow()
-		}
-		d.out[d.end] = d.out[d.end-dist]
-		d.end++
+	n := min(length, d.limit-d.end)
+	if len(d.out)-d.end < n {
+		d.grow()
+	}
+	repeat(d.out[d.end-dist:d.end+n], dist)
+	d.end += n
+	if n < length {
+		return ErrTooLarge
 	}
 	return nil
+}
+
+// repeat writes the first n bytes of p again and again over all of p.
+func repeat(p []byte, n int) {
+	for n < len(p) {
+		n += copy(p[n:], p[:n])
+	}
 }

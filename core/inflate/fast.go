@@ -17,36 +17,50 @@ const (
 const fastInput = 16
 
 // fast inflates as much of a block as it can without looking at every step
-// whether there is input and room. It is one long function so that the state
-// stays in registers. Bits of n above the lowest six are noise: only n modulo 64
-// is ever used, which saves masking what is subtracted. Bits of b above n are
-// those of in, so taking in a byte twice does no harm.
+// whether there is input and room. It is one long function with its steps
+// written out, because functions for them, though inlined, cost up to 5 %.
+//
+// b is the bit buffer, n how many of its bits count. It is filled by eight bytes
+// at once, of which as many whole ones are taken as fit; bits above n are those
+// that follow in the input, so taking them again does no harm. n is only ever
+// used modulo 64: what is above its lowest six bits is what the other fields of
+// the entries left there when they were subtracted with the count of bits.
 func (d *Decoder) fast(c *codes) stop {
 	room := min(len(d.out), d.limit)
 	if len(d.src)-d.next < fastInput || room-d.end < Slack {
 		return atMargin
 	}
 	in, out, end := d.src[d.next:], d.out[d.start:room], d.end-d.start
-	b, n, in := more(d.bits, d.have, in)
-	why, e := atMargin, c.lit[b&(1<<litBits-1)]
+	b, n := d.bits, d.have
+	b |= binary.LittleEndian.Uint64(in) << (n & 63)
+	in = in[(63-n)>>3&7:]
+	n |= 56
+	e := c.lit[b&(1<<litBits-1)]
+	why := atMargin
+loop:
 	for len(in) >= fastInput && end <= len(out)-Slack {
-		// Here are at least 56 bits, and e is the entry of the first ones. Up to
-		// two literals and the longest code of a length take 42 of them.
+		// Here n is 56 or more, and e is the entry of the first bits. Two literals
+		// and the longest code of a length take 42 bits, three literals 33.
 		if e&literal != 0 {
-			b, n = b>>(e&63), n-uint(e)
+			b >>= e & 63
+			n -= uint(e)
 			out[end] = byte(e >> valueShift)
 			end++
 			e = c.lit[b&(1<<litBits-1)]
 			if e&literal != 0 {
-				b, n = b>>(e&63), n-uint(e)
+				b >>= e & 63
+				n -= uint(e)
 				out[end] = byte(e >> valueShift)
 				end++
 				e = c.lit[b&(1<<litBits-1)]
 				if e&literal != 0 {
-					b, n = b>>(e&63), n-uint(e)
+					b >>= e & 63
+					n -= uint(e)
 					out[end] = byte(e >> valueShift)
 					end++
-					b, n, in = more(b, n, in)
+					b |= binary.LittleEndian.Uint64(in) << (n & 63)
+					in = in[(63-n)>>3&7:]
+					n |= 56
 					e = c.lit[b&(1<<litBits-1)]
 					continue
 				}
@@ -54,74 +68,105 @@ func (d *Decoder) fast(c *codes) stop {
 		}
 		if e&odd != 0 {
 			if e&second != 0 {
-				b, n = b>>litBits, n-litBits
+				b >>= litBits
+				n -= litBits
 				e = c.lit[(uint64(e>>valueShift)+b&(1<<(e>>codeShift&15)-1))%uint64(len(c.lit))]
 			}
 			if e&literal != 0 {
-				b, n = b>>(e&63), n-uint(e)
+				b >>= e & 63
+				n -= uint(e)
 				out[end] = byte(e >> valueShift)
 				end++
-				b, n, in = more(b, n, in)
+				b |= binary.LittleEndian.Uint64(in) << (n & 63)
+				in = in[(63-n)>>3&7:]
+				n |= 56
 				e = c.lit[b&(1<<litBits-1)]
 				continue
 			}
-			if e&endBlock != 0 {
-				b, n = b>>(e&63), n-uint(e)
-				why = atEnd
+			if e&odd != 0 {
+				why = atNoCode
+				if e&endBlock != 0 {
+					why = atEnd
+					b >>= e & 63
+					n -= uint(e)
+				}
+				break loop
+			}
+		}
+		length := int(e>>valueShift) + int(b&(1<<(e&63)-1)>>(e>>codeShift&15))
+		b >>= e & 63
+		n -= uint(e)
+
+		// A distance takes up to 28 bits.
+		e = c.dist[b&(1<<distBits-1)]
+		if n&63 < 28 {
+			b |= binary.LittleEndian.Uint64(in) << (n & 63)
+			in = in[(63-n)>>3&7:]
+			n |= 56
+		}
+		if e&odd != 0 {
+			if e&second == 0 {
+				why = atNoCode
 				break
 			}
+			b >>= distBits
+			n -= distBits
+			e = c.dist[(uint64(e>>valueShift)+b&(1<<(e>>codeShift&15)-1))%uint64(len(c.dist))]
 			if e&odd != 0 {
 				why = atNoCode
 				break
 			}
 		}
-		length := int(e>>valueShift) + int(b&(1<<(e&63)-1)>>(e>>codeShift&15))
-		b, n = b>>(e&63), n-uint(e)
-
-		// A distance has up to 28 bits.
-		e = c.dist[b&(1<<distBits-1)]
-		if n&63 < 28 {
-			b, n, in = more(b, n, in)
-		}
-		if e&second != 0 {
-			b, n = b>>distBits, n-distBits
-			e = c.dist[(uint64(e>>valueShift)+b&(1<<(e>>codeShift&15)-1))%uint64(len(c.dist))]
-		}
-		if e&odd != 0 {
-			why = atNoCode
-			break
-		}
 		dist := int(e>>valueShift) + int(b&(1<<(e&63)-1)>>(e>>codeShift&15))
-		b, n = b>>(e&63), n-uint(e)
+		b >>= e & 63
+		n -= uint(e)
 		from := end - dist
 		if from < 0 {
 			why = atBadDistance
 			break
 		}
 
-		// Load the next entry before the match is copied: they do not wait for
-		// each other.
-		b, n, in = more(b, n, in)
+		// The next entry is fetched before the match is copied: neither waits for
+		// the other.
+		b |= binary.LittleEndian.Uint64(in) << (n & 63)
+		in = in[(63-n)>>3&7:]
+		n |= 56
 		e = c.lit[b&(1<<litBits-1)]
 
-		// Whole words are copied, beyond the end of the match too. A word must
-		// have been written before it is read, so the nearer, the shorter.
+		// Words are copied whole, beyond the end of the match too. A word must be
+		// written before it is read: what is near is copied by smaller ones.
 		stop := end + length
 		switch {
-		case dist >= length && length > 64:
-			copy(out[end:stop], out[from:])
 		case dist >= 16:
-			for ; end < stop; end, from = end+32, from+32 {
+			if length > 64 && dist >= length {
+				copy(out[end:stop], out[from:])
+				break
+			}
+			for {
 				to, of := (*[32]byte)(out[end:]), (*[32]byte)(out[from:])
 				*(*[16]byte)(to[:16]) = *(*[16]byte)(of[:16])
 				*(*[16]byte)(to[16:]) = *(*[16]byte)(of[16:])
+				end += 32
+				from += 32
+				if end >= stop {
+					break
+				}
 			}
 		case dist >= 8:
-			for ; end < stop; end, from = end+8, from+8 {
+			for {
 				*(*[8]byte)(out[end:]) = *(*[8]byte)(out[from:])
+				end += 8
+				from += 8
+				if end >= stop {
+					break
+				}
 			}
 		default:
-			repeat(out[from:stop], dist)
+			for end < stop {
+				out[end] = out[from]
+				end++
+				from++
+			}
 		}
 		end = stop
 	}
@@ -130,17 +175,4 @@ func (d *Decoder) fast(c *codes) stop {
 	d.next = len(d.src) - len(in)
 	d.end = d.start + end
 	return why
-}
-
-// more fills the bits b, of which n count, up to at least 56, and returns what
-// is left of in.
-func more(b uint64, n uint, in []byte) (uint64, uint, []byte) {
-	return b | binary.LittleEndian.Uint64(in)<<(n&63), n | 56, in[(63-n)>>3&7:]
-}
-
-// repeat writes the first n bytes of p again and again over all of p.
-func repeat(p []byte, n int) {
-	for n < len(p) {
-		n += copy(p[n:], p[:n])
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -88,13 +89,12 @@ func FuzzRoundTrip(f *testing.F) {
 	var d Decoder
 	f.Fuzz(func(t *testing.T, text []byte, level uint8, member uint16) {
 		var src []byte
-		for rest := text; ; {
-			n := min(len(rest), int(member))
-			src = append(src, zip(rest[:n], levels[int(level)%len(levels)])...)
-			if rest = rest[n:]; len(rest) == 0 || n == 0 {
-				text = text[:len(text)-len(rest)]
-				break
-			}
+		size := max(int(member), len(text)/4, 1)
+		for rest := range slices.Chunk(text, size) {
+			src = append(src, zip(rest, levels[int(level)%len(levels)])...)
+		}
+		if src == nil {
+			src = zip(nil, levels[int(level)%len(levels)])
 		}
 		if got, err := d.Gzip(nil, src, len(text)); err != nil || !bytes.Equal(got, text) {
 			t.Fatalf("%v, %d bytes of %d", err, len(got), len(text))

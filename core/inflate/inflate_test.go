@@ -22,13 +22,18 @@ const noLimit = 1 << 30
 // levels are those of compress/flate.
 var levels = []int{gzip.HuffmanOnly, gzip.NoCompression, 1, 2, 3, 4, 5, 6, 7, 8, 9}
 
+// writers are kept, one a level: they are large.
+var writers = map[int]*gzip.Writer{}
+
 // zip is content as one gzip member.
 func zip(content []byte, level int) []byte {
 	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, level)
-	if err != nil {
-		panic(err)
+	w := writers[level]
+	if w == nil {
+		w, _ = gzip.NewWriterLevel(&b, level)
+		writers[level] = w
 	}
+	w.Reset(&b)
 	w.Write(content)
 	w.Close()
 	return b.Bytes()

@@ -137,7 +137,7 @@ func build(table []uint32, primary int, lens []uint8, symbols []uint32) bool {
 	var sorted [288]uint16
 	for sym, n := range lens {
 		if n != 0 {
-			sorted[next[n&maxCode]%288] = uint16(sym)
+			sorted[next[n&maxCode]] = uint16(sym)
 			next[n&maxCode]++
 		}
 	}
