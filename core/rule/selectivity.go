@@ -33,7 +33,7 @@ func (a atom) chance() float64 {
 	case a.text == "":
 		return 0.5
 	case a.how != isEqual:
-		return min(0.6, 6*p)
+		return min(0.6, 4*p)
 	}
 	return p
 }
