@@ -45,9 +45,13 @@ func (b *bench) noise(ctx context.Context, r *report) error {
 
 // against runs the job in turns with a peer.
 func (b *bench) against(ctx context.Context, p peer, r *report) error {
-	c, pairs, err := b.formsFor(ctx, p)
+	c, err := b.formsFor(ctx, p)
 	if err != nil {
 		return err
+	}
+	pairs := b.pairs
+	if p.slow {
+		pairs = min(pairs, 3)
 	}
 	for _, n := range []int{10, 100} {
 		if n > 10 && !p.filters {
@@ -72,22 +76,18 @@ func (b *bench) against(ctx context.Context, p peer, r *report) error {
 	return nil
 }
 
-// formsFor are the trails for a peer and how often they are run.
-func (b *bench) formsFor(ctx context.Context, p peer) (c forms, pairs int, err error) {
-	of, pairs := b.tenth, min(b.pairs, 3)
-	if p.whole {
-		of, pairs = b.large, b.pairs
+// formsFor are the large trails in the form a peer reads, beside our own.
+func (b *bench) formsFor(ctx context.Context, p peer) (c forms, err error) {
+	if c.objects, err = b.large(ctx); err != nil {
+		return c, err
 	}
-	if c.objects, err = of(ctx); err != nil || !p.filters {
-		return c, pairs, err
+	switch p.input {
+	case "NDJSON, gzip":
+		c.zipped, err = b.large(ctx, "-ndjson", "-gzip")
+	case "NDJSON, plain":
+		c.ndjson, err = b.large(ctx, "-ndjson")
 	}
-	if p.input == "NDJSON, gzip" {
-		c.zipped, err = of(ctx, "-ndjson", "-gzip")
-	}
-	if p.input == "NDJSON, plain" {
-		c.ndjson, err = of(ctx, "-ndjson")
-	}
-	return c, pairs, err
+	return c, err
 }
 
 // alone compares the rules alone, on decoded events in hand.

@@ -80,8 +80,8 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	f.StringVar(&b.trailgen, "trailgen", "bin/trailgen", "the program that makes trails")
 	f.StringVar(&b.engines, "engines", "bin/engines", "the program that times cel-go and OPA")
 	f.StringVar(&b.nodeModules, "node-modules", "bin/peers/node_modules", "folder with @duckdb/node-api")
-	f.StringVar(&size, "size", "1GB", "inflated size of the large trails; slow peers get a tenth")
-	f.IntVar(&b.pairs, "pairs", 5, "pairs of runs; slow ones are run three times at most")
+	f.StringVar(&size, "size", "1GB", "inflated size of the trails; some parts use a tenth")
+	f.IntVar(&b.pairs, "pairs", 5, "pairs of runs; slow peers have three at most")
 	f.StringVar(&b.format, "o", "text", "format of the result: text or json")
 	if err := f.Parse(args[1:]); err != nil {
 		return nil, err

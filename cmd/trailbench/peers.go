@@ -20,7 +20,7 @@ type peer struct {
 	install string // what to do when it is missing
 	needs   []string
 	input   string // what it reads
-	whole   bool   // it is quick: it reads all, others a tenth
+	slow    bool   // three pairs of runs are enough
 	filters bool   // it has conditions, and so ids
 	job     func(b *bench, c forms, all []condition) (job, error)
 }
@@ -29,13 +29,13 @@ type peer struct {
 type forms struct{ objects, ndjson, zipped corpus }
 
 var peers = []peer{
-	{name: "zcat", install: "apt-get install gzip", needs: []string{"zcat"}, input: "objects", whole: true, job: inflating("zcat")},
-	{name: "libdeflate-gunzip", install: "apt-get install libdeflate-tools", needs: []string{"libdeflate-gunzip"}, input: "objects", whole: true, job: inflating("libdeflate-gunzip", "-c")},
-	{name: "igzip", install: "apt-get install isal", needs: []string{"igzip"}, input: "objects", whole: true, job: inflating("igzip", "-d", "-c")},
-	{name: "duckdb", install: "npm install --prefix bin/peers @duckdb/node-api (and node)", needs: []string{"node", "@duckdb/node-api"}, input: "NDJSON, gzip", whole: true, filters: true, job: duckdb},
-	{name: "jq", install: "apt-get install jq", needs: []string{"jq", "zcat"}, input: "objects, by zcat", filters: true, job: jq("jq")},
-	{name: "gojq", install: "apt-get install gojq", needs: []string{"gojq", "zcat"}, input: "objects, by zcat", filters: true, job: jq("gojq")},
-	{name: "rsyslog", install: "apt-get install rsyslog", needs: []string{"rsyslogd"}, input: "NDJSON, plain", filters: true, job: rsyslog},
+	{name: "zcat", install: "apt-get install gzip", needs: []string{"zcat"}, input: "objects", job: inflating("zcat")},
+	{name: "libdeflate-gunzip", install: "apt-get install libdeflate-tools", needs: []string{"libdeflate-gunzip"}, input: "objects", job: inflating("libdeflate-gunzip", "-c")},
+	{name: "igzip", install: "apt-get install isal", needs: []string{"igzip"}, input: "objects", job: inflating("igzip", "-d", "-c")},
+	{name: "duckdb", install: "npm install --prefix bin/peers @duckdb/node-api (and node)", needs: []string{"node", "@duckdb/node-api"}, input: "NDJSON, gzip", filters: true, job: duckdb},
+	{name: "jq", install: "apt-get install jq", needs: []string{"jq", "zcat"}, input: "objects, by zcat", slow: true, filters: true, job: jq("jq")},
+	{name: "gojq", install: "apt-get install gojq", needs: []string{"gojq", "zcat"}, input: "objects, by zcat", slow: true, filters: true, job: jq("gojq")},
+	{name: "rsyslog", install: "apt-get install rsyslog", needs: []string{"rsyslogd"}, input: "NDJSON, plain", slow: true, filters: true, job: rsyslog},
 }
 
 // missing names what a peer needs and the machine lacks, "" when it has all.
