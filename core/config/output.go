@@ -14,7 +14,7 @@ import (
 type Output struct {
 	Place
 	Name     string            `yaml:"name" required:"true" doc:"Named by routes and rules"`
-	Plugin   string            `yaml:"plugin" required:"true" doc:"A shipped output (stdout, file, webhook), or NAME of a program trailship-output-NAME"`
+	Plugin   string            `yaml:"plugin" required:"true" doc:"A shipped output (see trailship plugins list), or NAME of a program trailship-output-NAME"`
 	Config   map[string]any    `yaml:"config" doc:"The output's own settings"`
 	Env      map[string]Secret `yaml:"env" doc:"The whole environment of the output's process"`
 	User     string            `yaml:"user" doc:"Whom the process runs as, a name or number; only root can choose (default the daemon's user)"`

@@ -83,7 +83,7 @@ var configCodes = []Code{
 	},
 	{
 		ID: "E150", Title: "the program of an output",
-		Why:   "An output runs as a process of its own: a shipped one (stdout, file, webhook), or trailship-output-NAME from plugin_dirs, then $PATH. The program is not there.",
+		Why:   "An output runs as a process of its own: a shipped one (trailship plugins list shows them), or trailship-output-NAME from plugin_dirs, then $PATH. The program is not there.",
 		Wrong: "outputs:\n  - {name: pager, plugin: webhok}",
 		Right: "outputs:\n  - {name: pager, plugin: webhook}",
 	},
