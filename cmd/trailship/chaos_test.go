@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -71,14 +72,15 @@ func newChaos(t *testing.T) *chaos {
 			c.want[id] = true
 		}
 	}
-	write(t, filepath.Join(c.dir, "rules", "all.yaml"), catchAll+remembering)
+	c.want["later"] = true
+	write(t, filepath.Join(c.dir, "rules", "all.yaml"), catchAll+remembering+settled)
 	write(t, filepath.Join(c.dir, "trailship.yaml"), fmt.Sprintf(`
 version: 1
 data_dir: data
-sources: [{name: trails, type: dir, path: %q}]
+sources: [{name: trails, type: dir, path: %q}, {name: later, type: dir, path: %q}]
 rules: {paths: [rules]}
 outputs: [{name: archive, plugin: file, config: {path: %q}}]
-`, corpus, filepath.Join(c.dir, "alerts.ndjson")))
+`, corpus, filepath.Join(c.dir, "later"), filepath.Join(c.dir, "alerts.ndjson")))
 	return c
 }
 
@@ -111,10 +113,39 @@ const remembering = `
       steps: [{name: no, condition: outcome != "success"}, {name: yes, condition: access == "write" and outcome == "success"}]
 `
 
+// settled continues remembering with a rule whose answer does not depend on
+// the order of arrival: all that is read first is out of order by less than
+// settle, and what is read last decides all of it.
+const settled = `
+  - id: fresh
+    title: A principal called a service it had not called before
+    severity: info
+    condition: service != "" and principal.name != ""
+    first_seen: {value: service, per: [account, principal.name], remember: 9d, settle: 4d}
+`
+
 // life runs the daemon until it gets through, killing it after each pause,
-// checks what it delivered, and wipes everything. It returns how long the
-// last run took.
+// once over the trail and again when there is a record of much later. It checks
+// what was delivered, and wipes everything. It returns how long the last run
+// over the trail took.
 func (c *chaos) life(t *testing.T, pause func() time.Duration) time.Duration {
+	t.Helper()
+	later := filepath.Join(c.dir, "later", "z.json")
+	write(t, filepath.Join(c.dir, "later", ".keep"), "")
+	took := c.through(t, pause)
+	write(t, later, strings.ReplaceAll(trail("later"), "2026-08-01", "2026-10-01"))
+	c.through(t, pause)
+	c.check(t)
+	for _, name := range []string{"data", "alerts.ndjson", "later"} {
+		if err := os.RemoveAll(filepath.Join(c.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return took
+}
+
+// through runs the daemon until it gets through, killing it after each pause.
+func (c *chaos) through(t *testing.T, pause func() time.Duration) time.Duration {
 	t.Helper()
 	for {
 		start := time.Now()
@@ -129,12 +160,6 @@ func (c *chaos) life(t *testing.T, pause func() time.Duration) time.Duration {
 		// The pause may end between the exit and the look at it.
 		if err != nil && !(cmd.ProcessState.Success() && errors.Is(err, context.DeadlineExceeded)) {
 			t.Fatalf("trailship run --once: %v\n%s", err, out)
-		}
-		c.check(t)
-		for _, name := range []string{"data", "alerts.ndjson"} {
-			if err := os.RemoveAll(filepath.Join(c.dir, name)); err != nil {
-				t.Fatal(err)
-			}
 		}
 		return time.Since(start)
 	}

@@ -22,16 +22,6 @@ import (
 	"github.com/trailship/trailship/examples/trails"
 )
 
-// settled continues remembering with a rule whose answer does not depend on
-// the order of arrival while records are late by a day at most.
-const settled = `
-  - id: fresh
-    title: A principal called a service it had not called before
-    severity: info
-    condition: service != "" and principal.name != ""
-    first_seen: {value: service, per: [account, principal.name], remember: 7d, settle: 1d}
-`
-
 // A replay of what the daemon saw raises what the daemon raised: in whatever
 // order the daemon met it, whether the rule remembers or not, in both clouds'
 // layouts and in lines.

@@ -26,6 +26,7 @@ type recall struct {
 	event   event.Event
 	scratch []byte
 	now     judged
+	gone    map[string]eviction // by rule
 }
 
 // judged is what rules that remember made of one transaction.
@@ -187,12 +188,30 @@ func (in *Ingest) remembered() (raised bool) {
 		for id, n := range counts {
 			in.Metrics.memory.WithLabelValues(id, what).Add(float64(n))
 			if what == "evicted" {
-				in.Log.Warn("a rule remembers more groups or events than it may: the oldest were let go, and it may miss what they were part of", "rule", id, "evicted", n)
+				in.evicted(id, n)
 			}
 		}
 	}
 	return raised
 }
+
+// evicted logs what a rule let go of: at once, and then whenever it is twice as
+// much, for it may go on with every commit.
+func (in *Ingest) evicted(id string, n int) {
+	m := &in.recall
+	if m.gone == nil {
+		m.gone = map[string]eviction{}
+	}
+	e := m.gone[id]
+	if e.all += n; e.all >= 2*e.said {
+		e.said = e.all
+		in.Log.Warn("a rule remembers more groups or events than it may: the oldest were let go, and it may miss what they were part of", "rule", id, "evicted", e.all)
+	}
+	m.gone[id] = e
+}
+
+// eviction is how much a rule let go of since the start, and when last said.
+type eviction struct{ all, said int }
 
 // counted counts an alert that was committed, and passes on whether it is new.
 func (in *Ingest) counted(a store.Alert, fresh bool) bool {

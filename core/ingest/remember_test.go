@@ -15,10 +15,12 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
 	"github.com/trailship/trailship/core/decode"
 	"github.com/trailship/trailship/core/event"
+	"github.com/trailship/trailship/core/ingest"
 	"github.com/trailship/trailship/core/rule"
 	"github.com/trailship/trailship/core/store"
 )
@@ -146,6 +148,43 @@ func TestOldContributionsAreCountedNotJudged(t *testing.T) {
 	}
 	if got, want := w.queued(), []string{"in time", "new"}; !slices.Equal(got, want) {
 		t.Errorf("alerts of %v, want %v", got, want)
+	}
+}
+
+// What a rule lets go of is in the metric to the last one, and in the log when
+// it begins and whenever it doubled.
+func TestMoreGroupsThanTheCapAreSeen(t *testing.T) {
+	w := newWorld(t, `
+rules:
+  - {id: long, title: Two and a third, severity: low, condition: service == "kms", sequence: {within: 1h, steps: [{name: a, condition: action == "A", count: 2}, {name: b, condition: action == "B"}]}}
+`)
+	const objects, each = 40, 100
+	for i := range objects {
+		var records []string
+		for j := range each {
+			records = append(records, call(fmt.Sprintf("e%d-%d", i, j), i, "A", "ci", "r"))
+		}
+		w.src.put(fmt.Sprintf("%02d", i), ndjson(records...))
+	}
+	var log strings.Builder
+	in, reg := w.ingest(true), prometheus.NewRegistry()
+	in.Log, in.Metrics = slog.New(slog.NewTextHandler(&log, nil)), ingest.NewMetrics(reg)
+	if _, err := in.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	found, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	evicted := 0
+	for _, f := range found {
+		if f.GetName() == "trailship_rule_memory_total" {
+			evicted = int(f.GetMetric()[0].GetCounter().GetValue())
+		}
+	}
+	said := strings.Count(log.String(), "a rule remembers more groups or events than it may")
+	if kept := objects*each - evicted; kept < 875 || kept > 1000 || said == 0 || said > 6 {
+		t.Errorf("%d of %d evicted and told %d times; want about a thousand kept, and a few lines:\n%s", evicted, objects*each, said, log.String())
 	}
 }
 
