@@ -37,6 +37,8 @@ type daemon struct {
 	runDir   string
 	listener net.Listener // of telemetry; nil when it is off
 
+	progress *progress // nil shows none
+
 	registry       *prometheus.Registry
 	ingestMetrics  *ingest.Metrics
 	bucketMetrics  *s3.Metrics
@@ -81,10 +83,14 @@ func (d *daemon) start(p *plan, once bool) error {
 // many alerts were dead letters before.
 func (d *daemon) finish(ctx context.Context, buried int) error {
 	l := d.live.Load()
+	shown := d.follow(ctx, l.loop)
 	select {
 	case <-l.loop.done:
+		shown()
 	case <-ctx.Done():
-		return errors.Join(d.drain(), &exitError{code: exitInterrupted})
+		err := d.drain()
+		shown()
+		return errors.Join(err, &exitError{code: exitInterrupted})
 	}
 	err := d.flushAll(ctx)
 	d.summarize(l.loop.sum)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -53,11 +54,17 @@ func (p *program) daemon(ctx context.Context, once bool) error {
 	if err != nil {
 		return err
 	}
+	var bar *progress
+	if once && !p.flags.quiet && terminal(p.stderr) {
+		screen := p.stderr
+		bar = newProgress(screen, time.Now, func() int { return columns(screen) })
+		p.stderr = bar
+	}
 	d, err := p.newDaemon(cfg)
 	if err != nil {
 		return err
 	}
-	d.configSum = sum
+	d.configSum, d.progress = sum, bar
 	defer d.listen(once)()
 	watch := d.watcher(cfg)
 	watch.Mark() // before the rules are read: what changes from here on is seen
