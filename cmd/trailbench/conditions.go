@@ -56,7 +56,7 @@ var basic = []condition{
 	{is(service, "==", "ec2.amazonaws.com"), is(action, "in", "AuthorizeSecurityGroupIngress", "TerminateInstances", "ModifyInstanceAttribute"), is(failure, "==", "")},
 	{is(agent, "contains", "Terraform"), is(service, "==", "kms.amazonaws.com"), is(action, "not in", "Decrypt", "GenerateDataKey", "Encrypt")},
 	{is(principal, "contains", ":user/legacy-sync"), is(action, "!=", "Decrypt"), is(region, "==", "eu-west-1")},
-	{is(action, "startsWith", "Update"), is(account, "!=", "111122223333"), is(identity, "==", "AssumedRole")},
+	{is(action, "startsWith", "UpdateS"), is(account, "!=", "111122223333"), is(identity, "==", "AssumedRole")},
 	{is(principal, "startsWith", "arn:aws:sts::444455556666:assumed-role/AWSReservedSSO_"), is(service, "in", "iam.amazonaws.com", "organizations.amazonaws.com")},
 	{is(service, "in", "guardduty.amazonaws.com", "config.amazonaws.com", "securityhub.amazonaws.com"), is(action, "in", "PutEvaluations", "UpdateFindingsFeedback", "BatchImportFindings"), is(agent, "contains", "Boto3")},
 }

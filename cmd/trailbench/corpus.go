@@ -29,7 +29,7 @@ func (c corpus) String() string {
 // memory it takes is not counted as that of the processes started later.
 func (b *bench) corpus(ctx context.Context, name string, flags ...string) (corpus, error) {
 	c := corpus{dir: filepath.Join(b.dir, "trails", name)}
-	args := append([]string{"-out", c.dir, "-o", "json", "-alibaba", "0", "-matching", "0.01"}, flags...)
+	args := append([]string{"-out", c.dir, "-o", "json", "-alibaba", "0", "-matching", "0.014"}, flags...)
 	note, was := c.dir+".json", strings.Join(args, " ")
 	var kept struct {
 		Args string

@@ -102,7 +102,7 @@ func (c condition) holds(record map[string]any) bool {
 	return true
 }
 
-var trail = trails.Options{Seed: 1, Files: 12, Records: 1000, Matching: 0.01, NDJSON: true}
+var trail = trails.Options{Seed: 1, Files: 12, Records: 1000, Matching: 0.014, NDJSON: true}
 
 func lines(t *testing.T) (lines [][]byte) {
 	t.Helper()
