@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -83,7 +84,7 @@ var confinement = map[string][]confined{
 	"opensearch":    {{"", intoSearchAsLines, isADocument}},
 	"elasticsearch": {{"", intoSearchAsLines, isADocument}},
 	"kafka":         {{"", conformanceOf("kafka"), isTheAlert}},
-	"s3":            {{"", conformanceOf("s3"), isTheAlert}},
+	"s3":            {{"", intoS3WithKeys, isInAnObject}},
 }
 
 func TestHostileValuesAreConfinedOrEscapedInEveryOutput(t *testing.T) {
@@ -451,6 +452,43 @@ func isADocument(a *pb.Alert, item string) error {
 		return fmt.Errorf("it has no time")
 	}
 	return isTheAlert(a, strings.Replace(text, timestamp, "", 1))
+}
+
+// intoS3WithKeys reads each line back with the path of its object, in which
+// stand the account and the region of the alert.
+func intoS3WithKeys(t *testing.T) sdktest.Plugin {
+	l := &lake{objects: map[string]string{}}
+	d := intoS3(t)
+	var config map[string]any
+	if err := json.Unmarshal(d.Config, &config); err != nil {
+		t.Fatal(err)
+	}
+	config["endpoint"] = serve(t, l.ServeHTTP)
+	return sdktest.Plugin{Config: asJSON(t, config), ReadBack: func(context.Context) ([]string, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		var all []string
+		for path, text := range l.objects {
+			for line := range strings.Lines(text) {
+				all = append(all, path+" "+strings.TrimSuffix(line, "\n"))
+			}
+		}
+		return all, nil
+	}}
+}
+
+// objectPath is bucket, account, region, day and the object's name, whatever
+// strangers say an account is called.
+var objectPath = regexp.MustCompile(`^/lake/[\w.-]+/[\w.-]+/20260803/[\w.-]+$`)
+
+// isInAnObject wants the alert in an object whose key has as many steps as
+// every other.
+func isInAnObject(a *pb.Alert, item string) error {
+	key, line, _ := strings.Cut(item, " ")
+	if !objectPath.MatchString(key) || path.Clean(key) != key {
+		return fmt.Errorf("its key is %q", key)
+	}
+	return isTheAlert(a, line)
 }
 
 // conformanceOf is the destination an output has in the conformance suite.
