@@ -37,13 +37,10 @@ func (d *Decoder) symbol(table []uint32, primary uint) (uint32, error) {
 	d.refill()
 	e := table[d.bits&(1<<primary-1)]
 	if e&second != 0 {
-		if d.have < primary {
-			return 0, errTruncated
-		}
 		size := e >> codeShift & 15
 		at := uint64(e >> valueShift)
 		e = table[at+d.bits>>primary&(1<<size-1)]
-		if used := primary + uint(e&63); d.have < used {
+		if d.have < primary+uint(e&63) {
 			return 0, errTruncated
 		}
 		d.drop(primary)

@@ -258,33 +258,32 @@ func TestNoMatchReachesIntoTheMemberBefore(t *testing.T) {
 	}
 }
 
-// TestAnyBlocksInflateAsByTheStandardLibrary: random complete codes, random
-// symbols, so that codes of every length, second tables, all lengths and all
-// distances are met, and mistakes.
-func TestAnyBlocksInflateAsByTheStandardLibrary(t *testing.T) {
+func TestAnyBlocksInflateAsByTheStandardLibrary(t *testing.T) { rapid.Check(t, anyBlocks) }
+
+// FuzzBlocks is the same with random choices that look for new code.
+func FuzzBlocks(f *testing.F) { f.Fuzz(rapid.MakeFuzz(anyBlocks)) }
+
+// anyBlocks has random complete codes and random symbols, so that codes of every
+// length, second tables, all lengths and all distances are met; then a mistake.
+func anyBlocks(r *rapid.T) {
 	var d Decoder
-	rapid.Check(t, func(r *rapid.T) {
-		var w bitWriter
-		size := 0
-		for blocks := rapid.IntRange(1, 3).Draw(r, "blocks"); blocks > 0; blocks-- {
-			lits := completeCode(r, 257, maxLit)
-			dists := completeCode(r, 1, maxDist)
-			w.dynamic(blocks == 1, lits, dists)
-			for range rapid.IntRange(0, 400).Draw(r, "symbols") {
-				size += w.symbol(r, lits, dists, size)
-			}
-			w.code(lits, 256)
+	var w bitWriter
+	size := 0
+	for blocks := rapid.IntRange(1, 3).Draw(r, "blocks"); blocks > 0; blocks-- {
+		lits := completeCode(r, 257, maxLit)
+		dists := completeCode(r, 1, maxDist)
+		w.dynamic(blocks == 1, lits, dists)
+		for range rapid.IntRange(0, 400).Draw(r, "symbols") {
+			size += w.symbol(r, lits, dists, size)
 		}
-		src := w.member()
-		agree(t, &d, src)
-		if n := rapid.IntRange(0, len(src)*8-1).Draw(r, "flip"); n%2 == 0 {
-			src[n/8] ^= 1 << (n % 8)
-			agree(t, &d, src)
-		}
-		if t.Failed() {
-			r.Fatal("see above")
-		}
-	})
+		w.code(lits, 256)
+	}
+	src := w.member()
+	agree(r, &d, src)
+	if n := rapid.IntRange(0, len(src)*8-1).Draw(r, "flip"); n%2 == 0 {
+		src[n/8] ^= 1 << (n % 8)
+		agree(r, &d, src)
+	}
 }
 
 // completeCode draws the lengths of a complete code of at least two symbols, the

@@ -112,10 +112,6 @@ loop:
 			b >>= distBits
 			n -= distBits
 			e = c.dist[(uint64(e>>valueShift)+b&(1<<(e>>codeShift&15)-1))%uint64(len(c.dist))]
-			if e&odd != 0 {
-				why = atNoCode
-				break
-			}
 		}
 		dist := int(e>>valueShift) + int(b&(1<<(e&63)-1)>>(e>>codeShift&15))
 		b >>= e & 63

@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/trailship/trailship/examples/trails"
 )
@@ -145,6 +148,7 @@ func TestEveryCutGivesWhatWasBeforeIt(t *testing.T) {
 		"long":        zip(make([]byte, 20_000), 9),
 		"two members": append(zip(trail[:900], 6), zip(trail[900:2000], 1)...),
 		"header":      fullHeader(trail[:100]),
+		"long codes":  zip(rare(), gzip.HuffmanOnly),
 	}
 	for name, src := range streams {
 		want, err := reference(src)
@@ -162,6 +166,16 @@ func TestEveryCutGivesWhatWasBeforeIt(t *testing.T) {
 			}
 		}
 	}
+}
+
+// rare has bytes of which each is half as frequent as the one before, and the
+// rare ones at the end too, where there is little input left.
+func rare() []byte {
+	var text []byte
+	for i := range 13 {
+		text = append(text, bytes.Repeat([]byte{byte('a' + i)}, 1<<(12-i))...)
+	}
+	return append(text, "mlmlmlmlmlml"...)
 }
 
 // fullHeader is a member with everything a header can have.
@@ -205,7 +219,7 @@ func TestNoFlippedBitPassesUnnoticed(t *testing.T) {
 
 // agree fails the test unless the standard library takes src for intact when
 // we do and not else, and both give the same.
-func agree(t *testing.T, d *Decoder, src []byte) {
+func agree(t rapid.TB, d *Decoder, src []byte) {
 	t.Helper()
 	want, wantErr := reference(src)
 	got, err := d.Gzip(nil, src, noLimit)
@@ -231,6 +245,9 @@ func agree(t *testing.T, d *Decoder, src []byte) {
 
 func TestTheLimitIsExact(t *testing.T) {
 	var d Decoder
+	if got, err := d.Gzip([]byte("12"), zip([]byte("text"), 6), math.MaxInt); err != nil || string(got) != "12text" {
+		t.Errorf("no limit: %q, %v", got, err)
+	}
 	for name, want := range contents() {
 		for _, level := range []int{gzip.HuffmanOnly, gzip.NoCompression, 6} {
 			src := zip(want, level)
