@@ -116,9 +116,28 @@ type producer struct {
 func (p *producer) Deliver(ctx context.Context, alerts []sdk.Alert) error {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
+	if err := p.create(); err != nil {
+		return err
+	}
+	defer p.endWith(ctx)()
 	if err := p.connect(ctx); err != nil {
 		return err
 	}
+	failed := p.write(ctx, alerts)
+	if len(failed) == 0 {
+		return nil
+	}
+	p.known = false
+	if recreated(failed) {
+		// The client knows the topic by its former id. A new one asks.
+		p.client.Close()
+		p.client = nil
+	}
+	return failed
+}
+
+// write writes the alerts and names those it could not write.
+func (p *producer) write(ctx context.Context, alerts []sdk.Alert) sdk.Failed {
 	records := make([]*kgo.Record, len(alerts))
 	ids := make(map[*kgo.Record]string, len(alerts))
 	for i, a := range alerts {
@@ -126,20 +145,47 @@ func (p *producer) Deliver(ctx context.Context, alerts []sdk.Alert) error {
 		ids[records[i]] = a.ID
 	}
 	failed := sdk.Failed{}
-	for _, r := range p.inTime(ctx, records) {
+	for _, r := range p.produce(ctx, records) {
 		if r.Err != nil {
-			failed[ids[r.Record]] = explain(r.Record.Topic, r.Err)
+			failed[ids[r.Record]] = explain(r.Record.Topic, inTime(ctx, r.Err))
 		}
 	}
-	if len(failed) == 0 {
-		return nil
-	}
-	p.known = false
-	if recreated(failed) {
-		// The client knows the topic by its former id. A new one asks.
-		p.Close()
-	}
 	return failed
+}
+
+// create makes the client, which calls nobody yet.
+func (p *producer) create() (err error) {
+	if p.client == nil {
+		p.client, err = kgo.NewClient(p.options...)
+		p.known = false
+	}
+	return err
+}
+
+// endWith ends the client when the context ends before the function it returns
+// is called: on its own the client waits for brokers beyond the end. What has no
+// answer then comes again, with its id.
+func (p *producer) endWith(ctx context.Context) (release func()) {
+	ended := make(chan struct{})
+	client := p.client
+	stop := context.AfterFunc(ctx, func() {
+		client.Close()
+		close(ended)
+	})
+	return func() {
+		if !stop() {
+			<-ended
+			p.client = nil
+		}
+	}
+}
+
+// inTime is the context's error for what it ended.
+func inTime(ctx context.Context, err error) error {
+	if errors.Is(err, kgo.ErrClientClosed) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // recreated says whether a topic was removed and made again.
@@ -152,47 +198,18 @@ func recreated(failed sdk.Failed) bool {
 	return false
 }
 
-// connect makes the client, and asks the brokers for an answer when there was
-// none yet or something failed: it says what is wrong with the connection,
-// where a record only says that its time is over.
+// connect asks the brokers for an answer when there was none yet or something
+// failed: it says what is wrong with the connection, where a record only says
+// that its time is over.
 func (p *producer) connect(ctx context.Context) error {
-	if p.client == nil {
-		client, err := kgo.NewClient(p.options...)
-		if err != nil {
-			return err
-		}
-		p.client = client
-	}
 	if p.known {
 		return nil
 	}
 	if err := p.client.Ping(ctx); err != nil {
-		return unreachable(err)
+		return unreachable(inTime(ctx, err))
 	}
 	p.known = true
 	return nil
-}
-
-// inTime writes the records. When the time is over, the client ends with them:
-// it would wait for an answer first. What has none comes again, with its id.
-func (p *producer) inTime(ctx context.Context, records []*kgo.Record) kgo.ProduceResults {
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		p.client.Close()
-		close(ended)
-	})
-	results := p.produce(ctx, records)
-	if stop() {
-		return results
-	}
-	<-ended
-	p.client = nil
-	for i, r := range results {
-		if errors.Is(r.Err, kgo.ErrClientClosed) {
-			results[i].Err = ctx.Err()
-		}
-	}
-	return results
 }
 
 // produce writes the records. The brokers refuse a whole request for one

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -330,6 +332,33 @@ func TestACancelledBatchEndsAndLeavesNothingRunning(t *testing.T) {
 	if err := out.Close(); err != nil {
 		t.Error(err)
 	}
+	goleak.VerifyNone(t, before)
+}
+
+func TestABrokerThatSaysNothingIsLeftWhenTheTimeIsOver(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var silent sync.WaitGroup
+	silent.Go(func() {
+		if conn, err := l.Accept(); err == nil {
+			cancel()
+			io.Copy(io.Discard, conn) // until the output is gone
+			conn.Close()
+		}
+	})
+	out, err := config{Brokers: []string{l.Addr().String()}, Topic: "alerts"}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Deliver(ctx, []sdk.Alert{{ID: "a"}}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	silent.Wait()
+	l.Close()
 	goleak.VerifyNone(t, before)
 }
 
