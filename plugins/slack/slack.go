@@ -164,12 +164,12 @@ func judge(body io.Reader) error {
 		} `json:"response_metadata"`
 	}
 	if err := json.NewDecoder(body).Decode(&answer); err != nil {
-		return fmt.Errorf("Slack's answer is not JSON: is api_url right? %w", err)
+		return fmt.Errorf("the answer is not JSON: is api_url right? %w", err)
 	}
 	if answer.OK {
 		return nil
 	}
-	err := fmt.Errorf("Slack answered %q", strings.Join(append([]string{answer.Error}, answer.Metadata.Messages...), "; "))
+	err := fmt.Errorf("the answer is %q", strings.Join(append([]string{answer.Error}, answer.Metadata.Messages...), "; "))
 	switch {
 	case strings.Contains(answer.Error, "rate"):
 		return sdk.RetryAfter(err, time.Minute) // Retry-After comes with 429 only

@@ -216,11 +216,11 @@ func TestABotPostsToItsChannel(t *testing.T) {
 
 func TestEachRefusalIsJudged(t *testing.T) {
 	for said, want := range map[string]string{
-		`{"ok":false,"error":"invalid_auth"}`:   `a true 0s Slack answered "invalid_auth"`,
-		`{"ok":false,"error":"internal_error"}`: `a false 0s Slack answered "internal_error"`,
-		`{"ok":false,"error":"ratelimited"}`:    `a false 1m0s Slack answered "ratelimited"`,
-		`{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["[ERROR] too \u001b long"]}}`: `a true 0s Slack answered "invalid_blocks; [ERROR] too \x1b long"`,
-		`<html>`: "a false 0s Slack's answer is not JSON: is api_url right? invalid character '<' looking for beginning of value",
+		`{"ok":false,"error":"invalid_auth"}`:   `a true 0s the answer is "invalid_auth"`,
+		`{"ok":false,"error":"internal_error"}`: `a false 0s the answer is "internal_error"`,
+		`{"ok":false,"error":"ratelimited"}`:    `a false 1m0s the answer is "ratelimited"`,
+		`{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["[ERROR] too \u001b long"]}}`: `a true 0s the answer is "invalid_blocks; [ERROR] too \x1b long"`,
+		`<html>`: "a false 0s the answer is not JSON: is api_url right? invalid character '<' looking for beginning of value",
 	} {
 		url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, said) })
 		err := opened(t, config{APIURL: url, Token: "t", Channel: "c"}).Deliver(t.Context(), []sdk.Alert{alert("a")})

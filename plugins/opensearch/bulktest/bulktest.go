@@ -138,14 +138,14 @@ func parse(text []byte) ([]operation, error) {
 	for n := 1; lines.Scan(); n += 2 {
 		var action map[string]json.RawMessage
 		if err := json.Unmarshal(lines.Bytes(), &action); err != nil || len(action) != 1 {
-			return nil, fmt.Errorf("Malformed action/metadata line [%d]", n)
+			return nil, fmt.Errorf("malformed action/metadata line [%d]", n)
 		}
 		for name, meta := range action {
 			op := operation{name: name}
 			d := json.NewDecoder(bytes.NewReader(meta))
 			d.DisallowUnknownFields()
 			if err := d.Decode(&op.target); err != nil || name != "create" && name != "index" || op.target.Index == "" {
-				return nil, fmt.Errorf("Malformed action/metadata line [%d], expected create or index with _index and _id", n)
+				return nil, fmt.Errorf("malformed action/metadata line [%d], expected create or index with _index and _id", n)
 			}
 			if !lines.Scan() {
 				return nil, fmt.Errorf("the document of line [%d] is missing", n)
