@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -313,8 +314,19 @@ type field struct {
 	typ       reflect.Type
 }
 
+var fieldsByType sync.Map // reflect.Type → []field
+
 // fieldsOf lists the keys of a struct type in their order.
 func fieldsOf(t reflect.Type) []field {
+	if known, ok := fieldsByType.Load(t); ok {
+		return known.([]field)
+	}
+	out := readFields(t)
+	fieldsByType.Store(t, out)
+	return out
+}
+
+func readFields(t reflect.Type) []field {
 	var out []field
 	for i := range t.NumField() {
 		sf := t.Field(i)

@@ -23,9 +23,11 @@ func (l *loader) build() *Set {
 	for _, name := range sortedKeys(l.packs) {
 		l.finishPack(s, l.packs[name])
 	}
-	for _, d := range l.order {
+	clear(l.rules)
+	for i, d := range l.order {
 		b := &builder{l: l, d: d, lets: map[string]*macro{}, scopes: map[*pack]*scope{}}
 		s.Rules = append(s.Rules, b.build())
+		l.order[i] = nil // its YAML may go
 	}
 	slices.SortStableFunc(s.Rules, func(a, b *Rule) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(s.Files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })

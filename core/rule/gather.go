@@ -27,6 +27,7 @@ func (l *loader) gather() {
 		for i := range s.doc.Rules {
 			l.draft(s, i)
 		}
+		s.doc.Rules = nil // the drafts have what they need
 	}
 }
 

@@ -1,6 +1,9 @@
 package rule
 
 import (
+	"reflect"
+	"slices"
+
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/trailship/trailship/core/event"
@@ -11,26 +14,40 @@ import (
 // say too much of api.
 func partsOf(root ast.Node) event.Parts {
 	var parts event.Parts
-	whole := map[string]int{} // how often a path is used
+	var whole map[string]int // how often one of the open paths is used
+	count := func(path string, n int) {
+		if openPaths[path] == 0 {
+			return
+		}
+		if whole == nil {
+			whole = map[string]int{}
+		}
+		whole[path] += n
+	}
 	ast.Walk(&root, visit(func(n *ast.Node) {
 		switch x := (*n).(type) {
 		case *ast.IdentifierNode:
-			whole[x.Value]++
-			parts |= event.PartsOf(x.Value) & event.PartsClosed
+			count(x.Value, 1)
+			if slices.Contains(eventFields, x.Value) {
+				parts |= event.PartsOf(x.Value) & event.PartsClosed
+			}
 		case *ast.MemberNode:
 			if base := chain(x.Node); base == "api" || base == "api.request" || base == "api.response" {
-				whole[base]-- // what is read of it is counted by its own name
+				count(base, -1) // what is read of it is counted by its own name
 			}
-			whole[chain(x)]++
+			count(chain(x), 1)
 		}
 	}))
-	for path, p := range openPaths {
-		if whole[path] > 0 {
-			parts |= p
+	for path, times := range whole {
+		if times > 0 {
+			parts |= openPaths[path]
 		}
 	}
 	return parts
 }
+
+// eventFields are the names expressions begin with.
+var eventFields = members(reflect.TypeFor[event.Event]())
 
 // openPaths is what reading a name, and for api's objects the whole of it, needs.
 var openPaths = map[string]event.Parts{

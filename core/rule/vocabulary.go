@@ -27,8 +27,19 @@ var disabled = map[string]string{
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+var membersByType sync.Map // reflect.Type → []string
+
 // members lists the names an expression can write after a value of type t.
 func members(t reflect.Type) []string {
+	if known, ok := membersByType.Load(t); ok {
+		return known.([]string)
+	}
+	names := readMembers(t)
+	membersByType.Store(t, names)
+	return names
+}
+
+func readMembers(t reflect.Type) []string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
