@@ -98,7 +98,7 @@ func (d *daemon) finish(ctx context.Context, buried int) error {
 		d.say("%d alerts were refused for good and are dead letters: trailship dlq list", n)
 	}
 	if err == nil && len(l.loop.Unlisted()) == 0 {
-		err = d.store.Maintain(time.Now())
+		d.housekeep()
 	}
 	return distinct(err, failures(l.loop.sum), d.drain())
 }

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -109,15 +105,7 @@ func (w *chosen) flags(c *cobra.Command) {
 
 // openLetters opens the store of a stopped daemon.
 func (p *program) openLetters() (*bolt.Store, *config.Config, error) {
-	cfg, err := p.loadConfig()
-	if err != nil {
-		return nil, nil, err
-	}
-	path := filepath.Join(cfg.DataDir, "trailship.db")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("data_dir %s holds no store: nothing was read yet", cfg.DataDir)
-	}
-	s, err := bolt.Open(path, bolt.Options{Retention: cfg.Retention})
+	s, cfg, err := p.openState()
 	if errors.Is(err, bolt.ErrInUse) {
 		return nil, nil, fmt.Errorf("a daemon runs on data_dir %s: stop it (systemctl stop trailship), run this again, and start it; how many dead letters there are its metrics and / tell meanwhile", cfg.DataDir)
 	}
@@ -180,22 +168,4 @@ func (w chosen) check(verb string) error {
 		return usage("a dead letter is of an output or of a source: give one of --to and --source")
 	}
 	return nil
-}
-
-// confirm asks on a terminal; elsewhere only yes is one.
-func (p *program) confirm(question string, yes bool) (bool, error) {
-	if yes {
-		return true, nil
-	}
-	if in, ok := p.stdin.(*os.File); !ok || !terminal(in) {
-		return false, usage("nobody can be asked here: say --yes")
-	}
-	fmt.Fprintf(p.stderr, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(p.stdin).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return true, nil
-	}
-	p.say("nothing was changed")
-	return false, nil
 }

@@ -131,7 +131,7 @@ func (p *program) dlqPurge(which chosen, yes bool) error {
 		p.say("there are no such dead letters")
 		return nil
 	}
-	if agreed, err := p.confirm(fmt.Sprintf("Drop %d dead letters for good?", len(letters)), yes); err != nil || !agreed {
+	if agreed, err := p.ask(fmt.Sprintf("Drop %d dead letters for good?", len(letters)), yes); err != nil || !agreed {
 		return err
 	}
 	n, err := s.Purge(idsOf(letters))

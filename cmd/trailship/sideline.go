@@ -137,8 +137,12 @@ func (d *daemon) maintain(ctx context.Context) {
 		if len(d.live.Load().loop.Unlisted()) > 0 && time.Since(began) < 24*time.Hour {
 			continue
 		}
-		if err := d.store.Maintain(time.Now()); err != nil {
-			d.log.Error("housekeeping of the store failed", "error", err)
-		}
+		d.housekeep()
+	}
+}
+
+func (d *daemon) housekeep() {
+	if err := d.store.Maintain(time.Now()); err != nil {
+		d.log.Error("housekeeping of the store failed", "error", err)
 	}
 }

@@ -127,7 +127,7 @@ func (p *program) forgetSource(name string, yes bool) error {
 	}
 	fmt.Fprintf(p.stderr, "Of source %s %d objects are remembered. Forgotten, the source is read from its start again.\n"+
 		"Alerts raised in the last %s do not leave twice; older ones may.\n", name, known.Objects, diag.Duration(cfg.Retention))
-	if agreed, err := p.ask(yes); err != nil || !agreed {
+	if agreed, err := p.ask("Forget it?", yes); err != nil || !agreed {
 		return err
 	}
 	if err := s.ForgetSource(name); err != nil {
@@ -138,14 +138,14 @@ func (p *program) forgetSource(name string, yes bool) error {
 }
 
 // ask asks on a terminal; elsewhere only yes is one.
-func (p *program) ask(yes bool) (bool, error) {
+func (p *program) ask(question string, yes bool) (bool, error) {
 	if yes {
 		return true, nil
 	}
 	if in, ok := p.stdin.(*os.File); !ok || !terminal(in) {
 		return false, usage("nobody can be asked here: say --yes")
 	}
-	fmt.Fprint(p.stderr, "Forget it? [y/N] ")
+	fmt.Fprintf(p.stderr, "%s [y/N] ", question)
 	answer, _ := bufio.NewReader(p.stdin).ReadString('\n')
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":

@@ -8,8 +8,9 @@ import (
 )
 
 // pending is what was handed out and is not read to its end as far as is
-// known: what failed is offered again at each Scan for an hour, after which
-// the sweeps will do so. Its size is bounded.
+// known: what failed is offered again at each Scan, for a little longer than
+// ingest tries before it gives up. Its size is bounded; of what does not fit the
+// sweeps remind.
 type pending struct {
 	objects map[string]*offered
 	round   int
@@ -25,7 +26,7 @@ type offered struct {
 
 const (
 	maxPending = 4096
-	pendingFor = time.Hour
+	pendingFor = 80 * time.Hour
 )
 
 func (p *pending) has(o object) bool {
