@@ -28,8 +28,8 @@ var allowed = map[string][]string{
 	"plugins/sdk":          {"plugins/sdk/outputpb"},
 	"plugins/sdk/sdktest":  {"plugins/sdk", "plugins/sdk/outputpb"},
 
-	"core/decode":            {"core/event", "core/event/rawjson"},
-	"core/rule":              {"core/event", "core/diag"},
+	"core/decode":            {"core/event", "core/event/rawjson", "core/inflate"},
+	"core/rule":              {"core/event", "core/event/rawjson", "core/diag"},
 	"core/config":            {"core/diag"},
 	"core/source/dir":        {"core/source"},
 	"core/source/s3":         {"core/source"},

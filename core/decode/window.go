@@ -6,11 +6,13 @@ import (
 	"io"
 
 	"github.com/trailship/trailship/core/event/rawjson"
+	"github.com/trailship/trailship/core/inflate"
 )
 
 const (
 	firstRead = 64 << 10
-	keepAfter = 1 << 20 // a buffer that grew beyond this is not kept by Reset
+	firstRoom = 256 << 10 // the buffer's first size: it stays in the processor's cache
+	keepAfter = 1 << 20   // a buffer that grew beyond this is not kept by Reset
 )
 
 // errBroken is the answer to text that cannot be JSON whatever follows.
@@ -55,8 +57,8 @@ func (w *window) more() error {
 	if have := w.end - w.pos; have >= firstRead {
 		want = have
 	}
-	for got, idle := 0, 0; got < want && w.end < len(w.buf); {
-		n, err := w.in.Read(w.buf[w.end:])
+	for got, idle := 0, 0; got < want && len(w.buf)-w.end >= inflate.Room; {
+		n, err := w.in.read(w.buf, w.end)
 		w.end += n
 		got += n
 		if err != nil {
@@ -76,17 +78,20 @@ func (w *window) more() error {
 	return nil
 }
 
-// makeRoom moves the text to the front of the buffer and lets the buffer grow
-// when the text fills half of it.
+// makeRoom moves what is needed to the front of the buffer when there is
+// little room behind it, and lets the buffer grow when the text fills half of
+// it. Needed is the text, and what more inflating may refer to.
 func (w *window) makeRoom() {
-	have := w.end - w.pos
 	buf := w.buf
-	if size := min(max(2*len(buf), firstRead), 2*w.max); have*2 >= len(buf) && size > len(buf) {
+	if size := min(max(2*len(buf), firstRoom), 2*(w.max+firstRoom)); (w.end-w.pos)*2 >= len(buf) && size > len(buf) {
 		buf = make([]byte, size)
+	} else if len(buf)-w.end >= len(buf)/2 {
+		return
 	}
-	copy(buf, w.buf[w.pos:w.end])
-	w.base += int64(w.pos)
-	w.pos, w.end = 0, have
+	from := max(min(w.pos, w.end-inflate.Window), 0)
+	w.end = copy(buf, w.buf[from:w.end])
+	w.pos -= from
+	w.base += int64(from)
 	w.buf = buf
 }
 

@@ -12,116 +12,126 @@ const (
 // preOrder is the order in which the lengths of the first code come.
 var preOrder = [19]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
-// block inflates one block. It reports whether it was the last of the member.
-func (d *Decoder) block() (last bool, err error) {
-	head, ok := d.take(3)
+// begin reads the head of a block.
+func (r *Reader) begin() error {
+	head, ok := r.take(3)
 	if !ok {
-		return false, errTruncated
+		return r.short()
 	}
-	last = head&1 != 0
+	r.last = head&1 != 0
+	r.state = inCodes
 	switch head >> 1 {
 	case stored:
-		return last, d.stored()
+		r.state = inStored
+		return r.beginStored()
 	case fixedBlock:
-		return last, d.follow(fixed)
+		r.block = fixed
+		return nil
 	case dynamicBlock:
-		if err := d.readCodes(); err != nil {
-			return false, err
-		}
-		return last, d.follow(&d.codes)
+		r.block = &r.codes
+		return r.readCodes()
 	}
-	return false, d.corrupt("unknown kind of block")
+	return r.corrupt("unknown kind of block")
 }
 
-// follow inflates a block by its codes.
-func (d *Decoder) follow(c *codes) error {
+// follow inflates a block by its codes, to its end or until the room is full.
+func (r *Reader) follow(c *codes) (full bool, err error) {
 	for {
-		switch d.fast(c) {
+		switch r.fast(c) {
 		case atEnd:
-			return nil
+			return false, nil
 		case atNoCode:
-			return d.corrupt("no such code")
+			return false, r.corrupt("no such code")
 		case atBadDistance:
-			return d.corrupt("a distance before the start")
+			return false, r.corrupt("a distance before the start")
 		}
-		// Near the end of the input or of the room there is.
-		if len(d.src)-d.next < fastInput || d.end+Slack > d.limit {
-			return d.careful(c)
+		switch {
+		case r.full():
+			return true, nil
+		case r.limit-r.end >= slack && len(r.src)-r.next < fastInput && r.fill():
+			continue
 		}
-		d.grow()
+		return r.careful(c) // near the end of the input, or of what is allowed
 	}
+}
+
+// full says that the caller should come with more room.
+func (r *Reader) full() bool { return len(r.out)-r.end < slack && r.limit > len(r.out) }
+
+// beginStored reads the length of a block that is not compressed.
+func (r *Reader) beginStored() error {
+	r.align()
+	head, ok := r.bytes(4)
+	if !ok {
+		r.next = len(r.src)
+		return r.short()
+	}
+	r.left = int(binary.LittleEndian.Uint16(head))
+	if r.left != int(^binary.LittleEndian.Uint16(head[2:])) {
+		return r.corrupt("the length of a stored block and its complement disagree")
+	}
+	return nil
 }
 
 // stored copies a block that is not compressed.
-func (d *Decoder) stored() error {
-	d.align()
-	src := d.src[d.next:]
-	if len(src) < 4 {
-		d.next = len(d.src)
-		return errTruncated
+func (r *Reader) stored() (full bool, err error) {
+	for r.left > 0 {
+		switch {
+		case r.end == len(r.out) && r.end < r.limit:
+			return true, nil
+		case !r.want(1):
+			return false, r.short()
+		case r.end == r.limit:
+			return false, ErrTooLarge
+		}
+		n := copy(r.out[r.end:min(len(r.out), r.limit)], r.src[r.next:min(len(r.src), r.next+r.left)])
+		r.end += n
+		r.next += n
+		r.left -= n
 	}
-	size := int(binary.LittleEndian.Uint16(src))
-	d.next += 4
-	if size != int(^binary.LittleEndian.Uint16(src[2:])) {
-		return d.corrupt("the length of a stored block and its complement disagree")
-	}
-	src = src[4:]
-	have := min(size, len(src), d.limit-d.end)
-	if len(d.out)-d.end < have {
-		d.room(max(have, d.end))
-	}
-	copy(d.out[d.end:], src[:have])
-	d.end += have
-	d.next += have
-	switch {
-	case have == size:
-		return nil
-	case have == len(src):
-		return errTruncated
-	}
-	return ErrTooLarge
+	return false, nil
 }
 
 // readCodes reads the codes of a dynamic block (RFC 1951, 3.2.7).
-func (d *Decoder) readCodes() error {
-	head, ok := d.take(5 + 5 + 4)
+func (r *Reader) readCodes() error {
+	head, ok := r.take(5 + 5 + 4)
 	if !ok {
-		return errTruncated
+		return r.short()
 	}
 	lits, dists, pres := int(head&31)+257, int(head>>5&31)+1, int(head>>10)+4
 	if lits > maxLit || dists > maxDist {
-		return d.corrupt("too many codes")
+		return r.corrupt("too many codes")
 	}
 	var lens [19]uint8
 	for _, sym := range preOrder[:pres] {
-		n, ok := d.take(3)
+		n, ok := r.take(3)
 		if !ok {
-			return errTruncated
+			return r.short()
 		}
 		lens[sym] = uint8(n)
 	}
 	// The table of the first code is gone before the place is used again.
-	pre := d.codes.dist[:1<<preBits]
+	pre := r.codes.dist[:1<<preBits]
 	if !build(pre, preBits, lens[:], preSymbols[:]) {
-		return d.corrupt("impossible lengths of the first code")
+		return r.corrupt("impossible lengths of the first code")
 	}
-	if err := d.readLens(lits+dists, pre); err != nil {
+	if err := r.readLens(lits+dists, pre); err != nil {
 		return err
 	}
-	if !build(d.codes.lit[:], litBits, d.lens[:lits], litSymbols[:]) ||
-		!build(d.codes.dist[:], distBits, d.lens[lits:lits+dists], distSymbols[:]) {
-		return d.corrupt("impossible lengths of codes")
+	if !build(r.codes.lit[:], litBits, r.lens[:lits], litSymbols[:]) ||
+		!build(r.codes.dist[:], distBits, r.lens[lits:lits+dists], distSymbols[:]) {
+		return r.corrupt("impossible lengths of codes")
 	}
 	return nil
 }
 
 // readLens reads the lengths of the literals' and distances' codes, n in all.
-func (d *Decoder) readLens(n int, pre []uint32) error {
+func (r *Reader) readLens(n int, pre []uint32) error {
 	for i := 0; i < n; {
-		d.refill()
-		e := pre[d.bits&(1<<preBits-1)]
+		r.refill()
+		e := pre[r.bits&(1<<preBits-1)]
 		if e&odd != 0 {
-			return d.corrupt("no such code among the lengths")
+			return r.corrupt("no such code among the lengths")
 		}
 		used := uint(e & 63)
 		sym := e >> valueShift
@@ -134,28 +144,28 @@ func (d *Decoder) readLens(n int, pre []uint32) error {
 		case 18:
 			extra, least = 7, 11
 		}
-		if used+extra > d.have {
-			return errTruncated
+		if used+extra > r.have {
+			return r.short()
 		}
-		count := least + int(d.bits>>used&(1<<extra-1))
-		d.drop(used + extra)
+		count := least + int(r.bits>>used&(1<<extra-1))
+		r.drop(used + extra)
 		if sym < 16 {
-			d.lens[i] = uint8(sym)
+			r.lens[i] = uint8(sym)
 			i++
 			continue
 		}
 		again := uint8(0)
 		if sym == 16 {
 			if i == 0 {
-				return d.corrupt("nothing to repeat among the lengths")
+				return r.corrupt("nothing to repeat among the lengths")
 			}
-			again = d.lens[i-1]
+			again = r.lens[i-1]
 		}
 		if count > n-i {
-			return d.corrupt("more lengths than codes")
+			return r.corrupt("more lengths than codes")
 		}
 		for range count {
-			d.lens[i] = again
+			r.lens[i] = again
 			i++
 		}
 	}
@@ -163,41 +173,41 @@ func (d *Decoder) readLens(n int, pre []uint32) error {
 }
 
 // take uses up n bits, 16 at most.
-func (d *Decoder) take(n uint) (v uint, ok bool) {
-	if d.have < n {
-		if d.refill(); d.have < n {
+func (r *Reader) take(n uint) (v uint, ok bool) {
+	if r.have < n {
+		if r.refill(); r.have < n {
 			return 0, false
 		}
 	}
-	v = uint(d.bits & (1<<n - 1))
-	d.drop(n)
+	v = uint(r.bits & (1<<n - 1))
+	r.drop(n)
 	return v, true
 }
 
-func (d *Decoder) drop(n uint) {
-	d.bits >>= n & 63
-	d.have -= n
+func (r *Reader) drop(n uint) {
+	r.bits >>= n & 63
+	r.have -= n
 }
 
 // refill makes at least 56 bits available, or all there are.
-func (d *Decoder) refill() {
-	if len(d.src)-d.next >= 8 {
-		n := (63 - d.have) >> 3
-		d.bits |= binary.LittleEndian.Uint64(d.src[d.next:]) << (d.have & 63)
-		d.next += int(n)
-		d.have += n * 8
-		d.bits &= 1<<(d.have&63) - 1
+func (r *Reader) refill() {
+	if r.want(8) {
+		n := (63 - r.have) >> 3
+		r.bits |= binary.LittleEndian.Uint64(r.src[r.next:]) << (r.have & 63)
+		r.next += int(n)
+		r.have += n * 8
+		r.bits &= 1<<(r.have&63) - 1
 		return
 	}
-	for d.have <= 56 && d.next < len(d.src) {
-		d.bits |= uint64(d.src[d.next]) << (d.have & 63)
-		d.have += 8
-		d.next++
+	for r.have <= 56 && r.next < len(r.src) {
+		r.bits |= uint64(r.src[r.next]) << (r.have & 63)
+		r.have += 8
+		r.next++
 	}
 }
 
 // align drops the rest of a byte and gives whole bytes back.
-func (d *Decoder) align() {
-	d.next -= int(d.have / 8)
-	d.bits, d.have = 0, 0
+func (r *Reader) align() {
+	r.next -= int(r.have / 8)
+	r.bits, r.have = 0, 0
 }

@@ -2,72 +2,67 @@ package inflate
 
 // careful inflates the rest of a block symbol by symbol, and looks before each
 // step whether there is input for it and room.
-func (d *Decoder) careful(c *codes) error {
-	for {
-		e, err := d.symbol(c.lit[:], litBits)
+func (r *Reader) careful(c *codes) (full bool, err error) {
+	for !r.full() {
+		e, err := r.symbol(c.lit[:], litBits)
 		switch {
 		case err != nil:
-			return err
+			return false, err
 		case e&literal != 0:
-			if d.end == d.limit {
-				return ErrTooLarge
+			if r.end == r.limit {
+				return false, ErrTooLarge
 			}
-			if d.end == len(d.out) {
-				d.grow()
-			}
-			d.out[d.end] = byte(e >> valueShift)
-			d.end++
+			r.out[r.end] = byte(e >> valueShift)
+			r.end++
 			continue
 		case e&endBlock != 0:
-			return nil
+			return false, nil
 		}
-		dist, err := d.symbol(c.dist[:], distBits)
+		dist, err := r.symbol(c.dist[:], distBits)
 		if err == nil {
-			err = d.match(int(e>>valueShift), int(dist>>valueShift))
+			err = r.match(int(e>>valueShift), int(dist>>valueShift))
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
+	return true, nil
 }
 
 // symbol looks up the next code and uses it up. The value of the entry it
 // returns includes the extra bits.
-func (d *Decoder) symbol(table []uint32, primary uint) (uint32, error) {
-	d.refill()
-	e := table[d.bits&(1<<primary-1)]
+func (r *Reader) symbol(table []uint32, primary uint) (uint32, error) {
+	r.refill()
+	e := table[r.bits&(1<<primary-1)]
 	if e&second != 0 {
 		size := e >> codeShift & 15
 		at := uint64(e >> valueShift)
-		e = table[at+d.bits>>primary&(1<<size-1)]
-		if d.have < primary+uint(e&63) {
-			return 0, errTruncated
+		e = table[at+r.bits>>primary&(1<<size-1)]
+		if r.have < primary+uint(e&63) {
+			return 0, r.short()
 		}
-		d.drop(primary)
+		r.drop(primary)
 	}
 	if e&(odd|endBlock) == odd {
-		return 0, d.corrupt("no such code")
+		return 0, r.corrupt("no such code")
 	}
 	used, code := uint(e&63), uint(e>>codeShift&15)
-	if d.have < used {
-		return 0, errTruncated
+	if r.have < used {
+		return 0, r.short()
 	}
-	e += uint32(d.bits>>code&(1<<(used-code)-1)) << valueShift
-	d.drop(used)
+	e += uint32(r.bits>>code&(1<<(used-code)-1)) << valueShift
+	r.drop(used)
 	return e, nil
 }
 
 // match repeats length bytes of the output from dist bytes ago.
-func (d *Decoder) match(length, dist int) error {
-	if dist > d.end-d.start {
-		return d.corrupt("a distance before the start")
+func (r *Reader) match(length, dist int) error {
+	if dist > r.end-r.start {
+		return r.corrupt("a distance before the start")
 	}
-	n := min(length, d.limit-d.end)
-	if len(d.out)-d.end < n {
-		d.grow()
-	}
-	repeat(d.out[d.end-dist:d.end+n], dist)
-	d.end += n
+	n := min(length, r.limit-r.end)
+	repeat(r.out[r.end-dist:r.end+n], dist)
+	r.end += n
 	if n < length {
 		return ErrTooLarge
 	}

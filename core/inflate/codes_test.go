@@ -228,8 +228,8 @@ func TestCodesAreAcceptedAsByTheStandardLibrary(t *testing.T) {
 		var w bitWriter
 		c.write(&w)
 		src := w.member()
-		var d Decoder
-		if _, err := d.Gzip(nil, src, noLimit); class(err) != c.want {
+		var d decoder
+		if _, err := d.gzip(nil, src, noLimit); class(err) != c.want {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
 		}
 		agree(t, &d, src)
@@ -252,7 +252,7 @@ func TestNoMatchReachesIntoTheMemberBefore(t *testing.T) {
 	w.code(fixedDists, 0)
 	src := append(zip([]byte("before"), 6), w.member()...)
 	src = append(src, make([]byte, 100)...)
-	got, err := new(Decoder).Gzip([]byte("dst"), src, noLimit)
+	got, err := new(decoder).gzip([]byte("dst"), src, noLimit)
 	if class(err) != "corrupt" || string(got) != "dstbefore" {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -266,7 +266,7 @@ func FuzzBlocks(f *testing.F) { f.Fuzz(rapid.MakeFuzz(anyBlocks)) }
 // anyBlocks has random complete codes and random symbols, so that codes of every
 // length, second tables, all lengths and all distances are met; then a mistake.
 func anyBlocks(r *rapid.T) {
-	var d Decoder
+	var d decoder
 	var w bitWriter
 	size := 0
 	for blocks := rapid.IntRange(1, 3).Draw(r, "blocks"); blocks > 0; blocks-- {

@@ -2,7 +2,7 @@ package inflate
 
 import "encoding/binary"
 
-// Where the fast loop stopped.
+// Where the fast loop stopper.
 type stop int
 
 const (
@@ -25,20 +25,20 @@ const fastInput = 16
 // that follow in the input, so taking them again does no harm. n is only ever
 // used modulo 64: what is above its lowest six bits is what the other fields of
 // the entries left there when they were subtracted with the count of bits.
-func (d *Decoder) fast(c *codes) stop {
-	room := min(len(d.out), d.limit)
-	if len(d.src)-d.next < fastInput || room-d.end < Slack {
+func (r *Reader) fast(c *codes) stop {
+	room := min(len(r.out), r.limit)
+	if len(r.src)-r.next < fastInput || room-r.end < slack {
 		return atMargin
 	}
-	in, out, end := d.src[d.next:], d.out[d.start:room], d.end-d.start
-	b, n := d.bits, d.have
+	in, out, end := r.src[r.next:], r.out[r.start:room], r.end-r.start
+	b, n := r.bits, r.have
 	b |= binary.LittleEndian.Uint64(in) << (n & 63)
 	in = in[(63-n)>>3&7:]
 	n |= 56
 	e := c.lit[b&(1<<litBits-1)]
 	why := atMargin
 loop:
-	for len(in) >= fastInput && end <= len(out)-Slack {
+	for len(in) >= fastInput && end <= len(out)-slack {
 		// Here n is 56 or more, and e is the entry of the first bits. Two literals
 		// and the longest code of a length take 42 bits, three literals 33.
 		if e&literal != 0 {
@@ -167,8 +167,8 @@ loop:
 		end = stop
 	}
 	n &= 63
-	d.bits, d.have = b&(1<<n-1), n
-	d.next = len(d.src) - len(in)
-	d.end = d.start + end
+	r.bits, r.have = b&(1<<n-1), n
+	r.next = len(r.src) - len(in)
+	r.end = r.start + end
 	return why
 }

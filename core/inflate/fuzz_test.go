@@ -27,12 +27,12 @@ func FuzzGzip(f *testing.F) {
 			f.Add(broken)
 		}
 	}
-	var d Decoder
+	var d decoder
 	f.Fuzz(func(t *testing.T, src []byte) {
 		agree(t, &d, src)
-		whole, err := d.Gzip(nil, src, noLimit)
+		whole, err := d.gzip(nil, src, noLimit)
 		for _, limit := range []int{len(whole) / 2, len(whole) - 1, len(whole)} {
-			got, limited := d.Gzip(make([]byte, 1, 40), src, max(limit, 0))
+			got, limited := d.gzip(make([]byte, 1, 40), src, max(limit, 0))
 			if !bytes.Equal(got[1:], whole[:len(got)-1]) || len(got)-1 > max(limit, 0) {
 				t.Fatalf("limit %d: %d bytes, not the first of %d", limit, len(got)-1, len(whole))
 			}
@@ -86,7 +86,7 @@ func FuzzRoundTrip(f *testing.F) {
 			f.Add(text[:min(len(text), 3000)], uint8(i), uint16(1000))
 		}
 	}
-	var d Decoder
+	var d decoder
 	f.Fuzz(func(t *testing.T, text []byte, level uint8, member uint16) {
 		var src []byte
 		size := max(int(member), len(text)/4, 1)
@@ -96,7 +96,7 @@ func FuzzRoundTrip(f *testing.F) {
 		if src == nil {
 			src = zip(nil, levels[int(level)%len(levels)])
 		}
-		if got, err := d.Gzip(nil, src, len(text)); err != nil || !bytes.Equal(got, text) {
+		if got, err := d.gzip(nil, src, len(text)); err != nil || !bytes.Equal(got, text) {
 			t.Fatalf("%v, %d bytes of %d", err, len(got), len(text))
 		}
 	})
