@@ -260,7 +260,7 @@ func eventIDs(t *testing.T, dir string) map[string]bool {
 }
 
 // builtTrailship builds the program, once for all tests.
-func builtTrailship(t *testing.T) string {
+func builtTrailship(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
 		built.bin = filepath.Join(built.dir, "trailship")

@@ -235,12 +235,13 @@ func (c *client) configure(ctx context.Context, o Output) error {
 
 // Deliver makes the call.
 func (c *client) Deliver(ctx context.Context, alerts []sdk.Alert) error {
-	req := &pb.DeliverRequest{BatchId: strconv.FormatInt(c.batches.Add(1), 10)}
-	for _, a := range alerts {
-		req.Alerts = append(req.Alerts, &pb.Alert{
-			Id: a.ID, RuleId: a.RuleID, Severity: a.Severity, EventTime: a.Time.UnixMilli(),
-			Attempt: uint32(a.Attempt), Key: a.Key, Json: a.JSON,
-		})
+	req := &pb.DeliverRequest{BatchId: strconv.FormatInt(c.batches.Add(1), 10), Alerts: make([]*pb.Alert, len(alerts))}
+	messages := make([]pb.Alert, len(alerts)) // one allocation for all
+	for i, a := range alerts {
+		m := &messages[i]
+		m.Id, m.RuleId, m.Severity, m.EventTime = a.ID, a.RuleID, a.Severity, a.Time.UnixMilli()
+		m.Attempt, m.Key, m.Json = uint32(a.Attempt), a.Key, a.JSON
+		req.Alerts[i] = m
 	}
 	resp, err := c.rpc.Deliver(ctx, req)
 	if err != nil {

@@ -131,6 +131,7 @@ func (q *queue) collectFresh(b *batch) error {
 		if len(found) == 0 {
 			return nil
 		}
+		b.alerts = slices.Grow(b.alerts, len(found))
 		for _, a := range found {
 			if !q.add(b, a) {
 				return nil

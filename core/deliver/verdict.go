@@ -44,7 +44,7 @@ func (v verdict) answered() bool { return len(v.done)+v.refused > 0 }
 // lasts. Alerts that keep failing among others that get through wait each for
 // itself.
 func (q *queue) judge(batch []store.Queued, err error, now time.Time) verdict {
-	var v verdict
+	v := verdict{done: make([]uint64, 0, len(batch))}
 	crashed := errors.Is(err, errCrashed)
 	fresh := false
 	var longest time.Duration
@@ -76,6 +76,9 @@ func (q *queue) judge(batch []store.Queued, err error, now time.Time) verdict {
 
 // causeOf returns what the error of a batch says about one alert.
 func causeOf(err error, id string) error {
+	if err == nil {
+		return nil
+	}
 	var some sdk.Failed
 	if errors.As(err, &some) {
 		return some[id]

@@ -99,15 +99,22 @@ type file struct {
 	keep    int
 	mode    fs.FileMode
 
-	f *os.File
+	f    *os.File
+	text []byte // of a batch, kept for the next
 }
+
+// maxKept bounds the memory that is kept between batches; one is about 1 MiB.
+const maxKept = 4 << 20
 
 // Deliver writes the batch with one write and one sync. When that fails
 // nothing of it stays in the file.
 func (f *file) Deliver(_ context.Context, alerts []sdk.Alert) error {
-	var text []byte
+	text := f.text[:0]
 	for _, a := range alerts {
 		text = append(appendLine(text, a.JSON), '\n')
+	}
+	if cap(text) <= maxKept {
+		f.text = text
 	}
 	before, err := f.ready(int64(len(text)))
 	if err != nil {
@@ -126,7 +133,7 @@ func (f *file) Deliver(_ context.Context, alerts []sdk.Alert) error {
 
 // appendLine appends JSON on one line.
 func appendLine(dst []byte, alert json.RawMessage) []byte {
-	if bytes.ContainsAny(alert, "\r\n") {
+	if bytes.IndexByte(alert, '\n') >= 0 || bytes.IndexByte(alert, '\r') >= 0 {
 		var line bytes.Buffer
 		if json.Compact(&line, alert) == nil {
 			alert = line.Bytes()

@@ -56,6 +56,9 @@ func (f Failed) Error() string {
 // Judge says what an error of one alert means: whether it is Permanent, and
 // otherwise how long a RetryAfter asked to wait, 0 when nothing was said.
 func Judge(err error) (isPermanent bool, after time.Duration) {
+	if err == nil {
+		return false, 0
+	}
 	var p *permanent
 	if errors.As(err, &p) {
 		return true, 0
