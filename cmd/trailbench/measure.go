@@ -18,7 +18,10 @@ import (
 type cost struct {
 	CPU  float64 `json:"cpu"`  // user and system time, seconds
 	Wall float64 `json:"wall"` // seconds
-	RSS  int64   `json:"rss"`  // peak bytes of a process and its children together
+	RSS  int64   `json:"rss"`  // peak bytes of the largest process
+	// Together is the sum of the peaks of a process and its children; what they
+	// share, such as the text of their program, is counted in each.
+	Together int64 `json:"together"`
 }
 
 // job is something that can be done again and again.
@@ -110,7 +113,7 @@ func finish(running []*started, total *cost) error {
 	}
 	close(stop)
 	for range running {
-		total.RSS = max(total.RSS, <-peaks)
+		total.Together = max(total.Together, <-peaks)
 	}
 	return errors.Join(errs...)
 }
@@ -196,6 +199,7 @@ func figures(costs []cost, of func(cost) float64) spread {
 func cpu(c cost) float64  { return c.CPU }
 func wall(c cost) float64 { return c.Wall }
 func rss(c cost) float64  { return float64(c.RSS) / (1 << 20) }
+func both(c cost) float64 { return float64(c.Together) / (1 << 20) }
 
 // agree fails when two jobs that name what matched do not name the same.
 func agree(a, b job) error {

@@ -126,6 +126,7 @@ func (b *bench) memory(ctx context.Context, r *report) error {
 			return err
 		}
 		r.atMost(m.name, "MiB", figures(costs, rss), m.floor, m.wanted)
+		r.told("the same, with the output's process", "MiB", figures(costs, both))
 		r.note("%s: %v", m.name, c)
 	}
 	return nil
