@@ -60,6 +60,9 @@ type Options struct {
 	Now func() time.Time
 	// MaxLetters is how many dead letters are kept; zero is store.MaxLetters.
 	MaxLetters int
+	// CompactAbove is the size in bytes above which Open makes a file smaller
+	// of which more than half is free; zero is 64 MiB.
+	CompactAbove int64
 }
 
 const defaultRetention = 35 * 24 * time.Hour
@@ -85,6 +88,9 @@ func Open(path string, o Options) (s *Store, err error) {
 	if o.MaxLetters == 0 {
 		o.MaxLetters = store.MaxLetters
 	}
+	if o.CompactAbove == 0 {
+		o.CompactAbove = compactAbove
+	}
 	s = &Store{path: path, opt: o, touched: map[touch]struct{}{}, bounds: map[string]store.Backlog{}}
 	defer func() {
 		if err != nil {
@@ -104,7 +110,10 @@ func (s *Store) open() error {
 		if err := s.openMap(s.path); err != nil {
 			return err
 		}
-		return s.guard(s.db.View, checkFormat)
+		if err := s.guard(s.db.View, checkFormat); err != nil {
+			return err
+		}
+		return s.compact()
 	}
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err
@@ -179,12 +188,7 @@ func publish(from, to string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
+	return syncDir(filepath.Dir(to))
 }
 
 // Check verifies every page and value, whatever the size of the file. Commits

@@ -23,7 +23,11 @@ import (
 
 // play is the test binary as another process that uses the store in dir.
 func play(role, dir string) {
-	s, err := Open(filepath.Join(dir, fileName), Options{})
+	opt := Options{}
+	if role == "compact" {
+		opt.CompactAbove = 1 << 20
+	}
+	s, err := Open(filepath.Join(dir, fileName), opt)
 	if err != nil {
 		log.Fatal(err)
 	}
