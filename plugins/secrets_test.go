@@ -66,8 +66,14 @@ var secretConfigs = map[string][]func(url string) map[string]any{
 	"s3": {
 		func(url string) map[string]any {
 			return map[string]any{
-				"bucket": "b", "endpoint": url, "region": "us-east-1", "timeout": "3s",
+				"bucket": "b", "endpoint": url, "timeout": "3s",
 				"credentials": map[string]any{"access_key_id": secretly("id"), "secret_access_key": secretly("key"), "session_token": secretly("token")},
+			}
+		},
+		func(url string) map[string]any {
+			return map[string]any{
+				"bucket": "b", "endpoint": url, "timeout": "3s", "region": "nowhere-1", // where no STS is to be asked
+				"credentials": map[string]any{"access_key_id": secretly("id"), "secret_access_key": secretly("key")},
 				"assume_role": map[string]any{"arn": "arn:aws:iam::111122223333:role/r", "external_id": secretly("external")},
 			}
 		},
