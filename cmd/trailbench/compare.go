@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // peers runs the job in turns with everything that is installed.
@@ -16,6 +17,9 @@ func (b *bench) peers(ctx context.Context) (r report, err error) {
 		return r, err
 	}
 	for _, p := range peers {
+		if !strings.Contains(p.name, b.only) {
+			continue
+		}
 		if lacks := b.missing(p); lacks != "" {
 			r.skip("%s: %s is missing; %s", p.name, lacks, p.install)
 			continue
@@ -23,6 +27,9 @@ func (b *bench) peers(ctx context.Context) (r report, err error) {
 		if err := b.against(ctx, p, &r); err != nil {
 			return r, fmt.Errorf("comparing with %s: %w", p.name, err)
 		}
+	}
+	if !strings.Contains("rules alone", b.only) {
+		return r, nil
 	}
 	return r, b.alone(ctx, &r)
 }

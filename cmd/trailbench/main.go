@@ -44,6 +44,7 @@ type bench struct {
 	size                         int64  // inflated bytes of the large trails
 	pairs                        int
 	format                       string
+	only                         string    // part of the name of a peer or of what program measures; "" is all
 	log                          io.Writer // progress
 }
 
@@ -82,6 +83,7 @@ func parse(args []string, stderr io.Writer) (*bench, error) {
 	f.StringVar(&b.nodeModules, "node-modules", "bin/peers/node_modules", "folder with @duckdb/node-api")
 	f.StringVar(&size, "size", "1GB", "inflated size of the trails; some parts use a tenth")
 	f.IntVar(&b.pairs, "pairs", 5, "pairs of runs; slow peers have three at most")
+	f.StringVar(&b.only, "only", "", "measure only what has this in its name, such as jq or memory")
 	f.StringVar(&b.format, "o", "text", "format of the result: text or json")
 	if err := f.Parse(args[1:]); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // program measures trailship by itself.
@@ -25,6 +26,9 @@ func (b *bench) program(ctx context.Context) (r report, err error) {
 		{"two cores", b.cores},
 		{"ten times the trails", b.growth},
 	} {
+		if !strings.Contains(part.name, b.only) {
+			continue
+		}
 		fmt.Fprintln(b.log, "measuring:", part.name)
 		if err := part.run(ctx, &r); err != nil {
 			return r, fmt.Errorf("measuring %s: %w", part.name, err)

@@ -166,7 +166,9 @@ func (r report) write(w io.Writer, format string) error {
 	for _, line := range r.About {
 		fmt.Fprintln(t, line)
 	}
-	fmt.Fprintf(t, "noise: the same job twice in turns, CPU of the second to the first: %v\n", r.Noise)
+	if r.Noise.N > 0 {
+		fmt.Fprintf(t, "noise: the same job twice in turns, CPU of the second to the first: %v\n", r.Noise)
+	}
 	r.writePeers(t)
 	r.writeEngines(t)
 	r.writeGoals(t)
