@@ -2,7 +2,7 @@ package inflate
 
 import "encoding/binary"
 
-// Where the fast loop stopper.
+// Where the fast loop stopped.
 type stop int
 
 const (

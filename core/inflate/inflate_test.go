@@ -48,6 +48,7 @@ func zip(content []byte, level int) []byte {
 type decoder struct {
 	Reader
 	random *rand.Rand
+	buf    [Window + 300_000]byte
 }
 
 // gzip appends to dst what src inflates to.
@@ -57,7 +58,7 @@ func (d *decoder) gzip(dst, src []byte, limit int) ([]byte, error) {
 	}
 	pieces, room := []int{1, 7, 100, 5000, 1 << 20}[d.random.IntN(5)], []int{Room, 2000, 40_000, 300_000}[d.random.IntN(4)]
 	d.Reset(&piecewise{src, pieces}, int64(limit))
-	buf, at := make([]byte, Window+room), 0
+	buf, at := d.buf[:Window+room], 0
 	for {
 		n, err := d.Inflate(buf, at)
 		dst = append(dst, buf[at:at+n]...)
