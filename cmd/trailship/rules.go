@@ -34,8 +34,10 @@ func (p *program) rulesCommand() *cobra.Command {
 		&cobra.Command{
 			Use:   "list",
 			Short: "List the rules",
-			Args:  cobra.NoArgs,
-			RunE:  func(*cobra.Command, []string) error { return p.listRules() },
+			Long: `Lists the rules. Standard error says which of them are tried on every record,
+because no field has to have one of a few values for them to match.`,
+			Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error { return p.listRules() },
 		},
 		&cobra.Command{
 			Use:   "test [ID...]",
@@ -116,6 +118,7 @@ type ruleRow struct {
 	Pack     string `json:"pack,omitempty"`
 	Tests    int    `json:"tests"`
 	Title    string `json:"title"`
+	Anchor   string `json:"anchor,omitempty"` // fields by which records that may match are found
 	File     string `json:"file"`
 	Line     int    `json:"line"`
 }
@@ -131,7 +134,7 @@ func (p *program) listRules() error {
 	}
 	rows := make([]ruleRow, 0, len(set.Rules))
 	for _, r := range set.Rules {
-		rows = append(rows, ruleRow{r.ID, r.Severity, r.Status, state(r), r.Pack, r.Tests(), r.Title, r.File, r.Line})
+		rows = append(rows, ruleRow{r.ID, r.Severity, r.Status, state(r), r.Pack, r.Tests(), r.Title, r.Anchor(), r.File, r.Line})
 	}
 	switch format {
 	case "json":
@@ -143,7 +146,24 @@ func (p *program) listRules() error {
 	for _, r := range rows {
 		t.row(r.ID, r.Severity, r.Status, r.State, r.Pack, fmt.Sprint(r.Tests), r.Title)
 	}
-	return t.flush()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	p.noteUnanchored(set)
+	return nil
+}
+
+// noteUnanchored says which rules cost something on every record.
+func (p *program) noteUnanchored(set *rule.Set) {
+	var ids []string
+	for _, r := range set.Rules {
+		if r.Enabled && r.Anchor() == "" {
+			ids = append(ids, r.ID)
+		}
+	}
+	if len(ids) > 0 && !p.flags.quiet {
+		fmt.Fprintf(p.stderr, "%d of %d rules are tried on every record: %s\n", len(ids), len(set.Rules), strings.Join(ids, ", "))
+	}
 }
 
 func state(r *rule.Rule) string {
