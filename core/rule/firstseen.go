@@ -86,8 +86,8 @@ func (m *memory) decide(before int64) error {
 	if m.state.settle == 0 {
 		return nil // none waits
 	}
-	for {
-		keys, err := m.below(pendingKey, pruneStep)
+	for step := 1; ; step = pruneStep { // mostly there is one to look at, and it waits on
+		keys, err := m.below(pendingKey, step)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (m *memory) decide(before int64) error {
 				return err
 			}
 		}
-		if len(keys) < pruneStep {
+		if len(keys) < step {
 			return nil
 		}
 	}

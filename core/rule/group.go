@@ -151,16 +151,18 @@ func (m *memory) pruneGroup(id group) error {
 		return err
 	}
 	prefix := windowKey + string(id[:])
-	keys, err := m.below(prefix, pruneStep)
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		if unordered(key[len(prefix):]) > over {
-			return nil
-		}
-		if err := m.take(key); err != nil {
+	for _, step := range []int{1, pruneStep} { // mostly the oldest is not over
+		keys, err := m.below(prefix, step)
+		if err != nil {
 			return err
+		}
+		for _, key := range keys {
+			if unordered(key[len(prefix):]) > over {
+				return nil
+			}
+			if err := m.take(key); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
