@@ -45,6 +45,7 @@ var destinations = map[string]func(t *testing.T) sdktest.Plugin{
 func TestEveryShippedOutputKeepsTheProtocol(t *testing.T) {
 	for name := range plugins.Shipped {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time is spent waiting
 			destination := destinations[name]
 			if destination == nil {
 				t.Fatal("no destination for this output: add a row")

@@ -80,7 +80,7 @@ func TestHostileValuesAreConfinedOrEscapedInEveryOutput(t *testing.T) {
 			t.Errorf("%s: how does it confine hostile values? Add a row to the table", name)
 		}
 		for _, c := range confinement[name] {
-			t.Run(name+" "+c.name, func(t *testing.T) { testConfinement(t, name, c) })
+			t.Run(strings.TrimSpace(name+" "+c.name), func(t *testing.T) { testConfinement(t, name, c) })
 		}
 	}
 }
