@@ -3,6 +3,7 @@ package s3
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 )
 
 // finding is a row: OCSF's Detection Finding (class 2004) as the daemon writes
@@ -180,14 +181,15 @@ type named struct {
 	Name string `json:"name" parquet:"name,optional,dict"`
 }
 
-// text is any JSON, as text.
+// text is any JSON, as text. Parquet's text is UTF-8, and one byte that is not
+// makes readers refuse the whole object.
 type text string
 
 // UnmarshalJSON keeps the value as it is, without the spaces.
 func (t *text) UnmarshalJSON(value []byte) error {
 	var out bytes.Buffer
 	err := json.Compact(&out, value)
-	*t = text(out.String())
+	*t = text(strings.ToValidUTF8(out.String(), "\uFFFD"))
 	return err
 }
 
@@ -205,7 +207,7 @@ func (m *members) UnmarshalJSON(value []byte) error {
 	for name, value := range open {
 		var s string
 		if json.Unmarshal(value, &s) != nil {
-			s = string(value)
+			s = strings.ToValidUTF8(string(value), "\uFFFD")
 		}
 		(*m)[name] = s
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
@@ -150,6 +151,36 @@ func TestWhatIsNoFindingDoesNotTakeTheOthersWithIt(t *testing.T) {
 	}
 }
 
+// A reader that meets a byte that is not UTF-8 refuses all of the object: one
+// alert could hide the others.
+func TestNoAlertMakesTheObjectUnreadable(t *testing.T) {
+	for _, value := range []string{"\xff\xfe \xc3( \xf0\x9f", `\ud800 \udfff`, `a\u0000b`, `\"],[{\n`, strings.Repeat("A", 3<<20)} {
+		for _, place := range []string{"mallory", `"two"`, `"key":"k"`, "prod", "eventVersion"} {
+			with := value
+			switch place {
+			case `"key":"k"`:
+				with = `"` + value + `":"` + value + `"`
+			case `"two"`:
+				with = `"` + value + `"`
+			}
+			object, failed := encodeParquet(&part{alerts: []sdk.Alert{{ID: "a", JSON: []byte(strings.Replace(full, place, with, 1))}, {ID: "b", JSON: []byte(minimal)}}})
+			if len(failed) > 0 {
+				t.Fatal(failed)
+			}
+			all := rows(t, object)
+			text := fmt.Sprintf("%+v %+v %+v", all[0].Unmapped, all[0].Evidences[0].Data, all[0].Evidences[0].API.Request)
+			if len(all) != 2 || !utf8.ValidString(text) {
+				t.Errorf("%.20q at %s", value, place)
+			}
+			if dir := os.Getenv("TRAILSHIP_DUCKDB"); dir != "" && len(value) < 100 {
+				if got := query(t, dir, object, "SELECT count(*) AS n, max(len(message)) AS m, max(len(CAST(unmapped AS VARCHAR))) AS u, max(len(CAST(evidences AS VARCHAR))) AS e FROM '%s'"); !strings.HasPrefix(got, `[{"n":"2"`) {
+					t.Error(got)
+				}
+			}
+		}
+	}
+}
+
 // What Security Lake asks of a file, as far as the file can show it.
 func TestAnObjectIsWhatSecurityLakeAsksFor(t *testing.T) {
 	var p part
@@ -228,24 +259,30 @@ func TestAnotherReaderReadsTheObject(t *testing.T) {
 	if len(failed) > 0 {
 		t.Fatal(failed)
 	}
+	out := query(t, dir, object, `SELECT time, message, cloud.account.uid AS account, evidences[1].src_endpoint.ip AS ip, evidences[1].data AS data,
+		 len(finding_info.attacks) AS attacks, finding_info.attacks[3].sub_technique.uid AS technique, unmapped['tags'] AS tags, unmapped['record'] AS record, actor.session IS NULL AS stranger
+		 FROM '%s' ORDER BY metadata.uid`)
+	want := `[{"time":"1785748364000","message":"mallory \r\n disabled 漢 é","account":"111122223333","ip":"198.51.100.7","data":"{\"eventVersion\":\"1.08\",\"n\":12345678901234567890}","attacks":"3","technique":"T1562.008","tags":"[\"x\"]","record":"7","stranger":true},` +
+		`{"time":"1785748364000","message":null,"account":null,"ip":null,"data":null,"attacks":"0","technique":null,"tags":null,"record":null,"stranger":true}]` + "\n"
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// query asks DuckDB about an object, whose path takes the place of %s.
+func query(t *testing.T, dir string, object []byte, sql string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.parquet")
 	if err := os.WriteFile(path, object, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "node", "-e", duckdb, fmt.Sprintf(
-		`SELECT time, message, cloud.account.uid AS account, evidences[1].src_endpoint.ip AS ip, evidences[1].data AS data,
-		 len(finding_info.attacks) AS attacks, finding_info.attacks[3].sub_technique.uid AS technique, unmapped['tags'] AS tags, unmapped['record'] AS record, actor.session IS NULL AS stranger
-		 FROM '%s' ORDER BY metadata.uid`, path))
+	cmd := exec.CommandContext(t.Context(), "node", "-e", duckdb, fmt.Sprintf(sql, path))
 	cmd.Dir = dir
-	out, err := cmd.Output()
+	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v: %s", err, out)
 	}
-	want := `[{"time":"1785748364000","message":"mallory \r\n disabled 漢 é","account":"111122223333","ip":"198.51.100.7","data":"{\"eventVersion\":\"1.08\",\"n\":12345678901234567890}","attacks":"3","technique":"T1562.008","tags":"[\"x\"]","record":"7","stranger":true},` +
-		`{"time":"1785748364000","message":null,"account":null,"ip":null,"data":null,"attacks":"0","technique":null,"tags":null,"record":null,"stranger":true}]` + "\n"
-	if diff := cmp.Diff(want, string(out)); diff != "" {
-		t.Error(diff)
-	}
+	return string(out)
 }
 
 func BenchmarkParquet(b *testing.B) {
