@@ -144,11 +144,11 @@ func (cs closures) elementText(name string) *closure {
 	switch cs.element {
 	case resourceElement:
 		if get := resourceTexts[name]; get != nil {
-			return &closure{text: func(f *frame) string { return get(f.resource) }, need: event.PartResources}
+			return &closure{text: func(f *frame) string { return get(f.resource) }, need: event.PartsOf("resources")}
 		}
 	case policyElement:
 		if get := policyTexts[name]; get != nil {
-			return &closure{text: func(f *frame) string { return get(f.policy) }, need: event.PartOCSF}
+			return &closure{text: func(f *frame) string { return get(f.policy) }, need: event.PartsOf("policies")}
 		}
 	}
 	return nil

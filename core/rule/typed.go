@@ -177,7 +177,7 @@ func partsOfField(path string) event.Parts {
 		}
 	}
 	if top == "api" {
-		return event.PartOCSF
+		return event.PartsOf(top) & event.PartsClosed
 	}
 	return event.PartsOf(top)
 }
