@@ -16,6 +16,7 @@ import (
 	"github.com/trailship/trailship/core/diag"
 	"github.com/trailship/trailship/core/replay"
 	"github.com/trailship/trailship/core/rule"
+	"github.com/trailship/trailship/core/source"
 )
 
 // replayFlags are those of `replay`.
@@ -65,8 +66,17 @@ func (p *program) replay(ctx context.Context, f replayFlags, ids []string, budge
 	if err != nil {
 		return err
 	}
-	r, err := p.newReplay(f, ids)
+	var bar *progress
+	if !p.flags.quiet && terminal(p.stderr) && !(format == "ndjson" && terminal(p.stdout)) {
+		screen := p.stderr
+		bar = newProgress(screen, time.Now, func() int { return columns(screen) })
+		p.stderr = bar
+	}
+	r, place, err := p.newReplay(f, ids)
 	if err != nil {
+		return err
+	}
+	if r.Source, err = place(); err != nil {
 		return err
 	}
 	defer func() {
@@ -79,7 +89,9 @@ func (p *program) replay(ctx context.Context, f replayFlags, ids []string, budge
 	if format == "ndjson" {
 		r.Alert = out.alert
 	}
+	wait := bar.followReplay(ctx, r, place)
 	report, err := r.Run(ctx)
+	wait()
 	switch {
 	case ctx.Err() != nil:
 		return &exitError{code: exitInterrupted}
@@ -90,40 +102,40 @@ func (p *program) replay(ctx context.Context, f replayFlags, ids []string, budge
 }
 
 // newReplay reads what the command line names, all of it before any trail.
-func (p *program) newReplay(f replayFlags, ids []string) (*replay.Replay, error) {
-	r := &replay.Replay{Only: ids, Workers: runtime.GOMAXPROCS(0)}
-	var err error
+// place makes what is to be read, for a listing each.
+func (p *program) newReplay(f replayFlags, ids []string) (r *replay.Replay, place func() (source.Source, error), err error) {
+	r = &replay.Replay{Only: ids, Workers: runtime.GOMAXPROCS(0)}
 	if r.Since, err = p.timeFlag("since", f.since); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if r.Until, err = p.timeFlag("until", f.until); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !r.Until.IsZero() && !r.Since.Before(r.Until) {
-		return nil, usage("--since must be before --until")
+		return nil, nil, usage("--since must be before --until")
 	}
 	if r.Rules, err = p.ruleSet(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(f.compare) > 0 {
 		set, diags := loadRules(rulesFlag(f.compare), rule.Options{})
 		p.report(diags)
 		if r.Old = set; set == nil {
-			return nil, &exitError{code: exitInvalid}
+			return nil, nil, &exitError{code: exitInvalid}
 		}
 	}
 	if err := findAny(ids, r.Rules, r.Old); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var cfg *config.Config
 	if cfg, err = p.optionalConfig(f.from); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if cfg != nil {
 		r.Limits = decode.Limits{MaxObject: int64(cfg.Limits.MaxObject), MaxRecord: int64(cfg.Limits.MaxRecord)}
 	}
-	r.Source, err = p.placeToRead(f.from, cfg, r.Since, reachOf(r.Rules, r.Old))
-	return r, err
+	reach := reachOf(r.Rules, r.Old)
+	return r, func() (source.Source, error) { return p.placeToRead(f.from, cfg, r.Since, reach) }, nil
 }
 
 // optionalConfig is the configuration where one is needed or named.

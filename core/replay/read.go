@@ -51,6 +51,7 @@ func (w *reader) tell(o numbered) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sum.Objects++
+	w.Progress.Records.Add(w.did.Records)
 	w.sum.add(&w.did)
 	w.did = Report{}
 }

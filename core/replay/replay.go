@@ -60,9 +60,8 @@ type Replay struct {
 type Progress struct {
 	Objects atomic.Int64 // read, or given up
 	Bytes   atomic.Int64 // of them, as stored
-	Listed  atomic.Int64 // objects found so far
-	Whole   atomic.Bool  // nothing more will be found
-	Judging atomic.Bool  // everything is read
+	Records atomic.Int64 // in them
+	Listed  atomic.Int64 // objects handed out so far
 }
 
 // Alert is what a rule raised.
@@ -109,7 +108,6 @@ func (r *Replay) Run(ctx context.Context) (*Report, error) {
 	if err := r.readAll(ctx); err != nil {
 		return nil, err
 	}
-	r.Progress.Judging.Store(true)
 	if err := r.judgeAll(ctx); err != nil {
 		return nil, err
 	}
@@ -197,7 +195,6 @@ func (r *Replay) list(ctx context.Context, objects chan<- numbered) error {
 			}
 		})
 		if err != nil || len(more) == 0 {
-			r.Progress.Whole.Store(true)
 			return err
 		}
 		l = more
