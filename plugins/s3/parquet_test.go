@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/trailship/trailship/core/event"
 	"github.com/trailship/trailship/plugins/sdk"
 )
 
@@ -233,70 +229,6 @@ func TestAnObjectIsWhatSecurityLakeAsksFor(t *testing.T) {
 	}
 }
 
-// The columns are a promise to everybody's queries.
-func TestTheColumnsStayTheSame(t *testing.T) {
-	got := parquet.SchemaOf(finding{}).String()
-	path := filepath.Join("testdata", "columns.txt")
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(path, []byte(got+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got+"\n"); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// duckdb prints the answer of a query as JSON, with DuckDB from npm.
-const duckdb = `
-const {DuckDBInstance} = require('@duckdb/node-api');
-(async () => {
-  const db = await (await DuckDBInstance.create(':memory:')).connect();
-  const all = await db.runAndReadAll(process.argv[1]);
-  console.log(JSON.stringify(all.getRowObjectsJson()));
-})();`
-
-// Another reader than the library that wrote it: DuckDB's, in C++. The folder
-// named by TRAILSHIP_DUCKDB is one where `npm install @duckdb/node-api` was run.
-func TestAnotherReaderReadsTheObject(t *testing.T) {
-	dir := os.Getenv("TRAILSHIP_DUCKDB")
-	if dir == "" {
-		t.Skip("needs DuckDB: run npm install @duckdb/node-api in a folder and name it in TRAILSHIP_DUCKDB")
-	}
-	object, failed := encodeParquet(&part{alerts: []sdk.Alert{{ID: "a", JSON: []byte(full)}, {ID: "b", JSON: []byte(minimal)}}})
-	if len(failed) > 0 {
-		t.Fatal(failed)
-	}
-	out := query(t, dir, object, `SELECT time, message, cloud.account.uid AS account, evidences[1].src_endpoint.ip AS ip, evidences[1].data AS data,
-		 len(finding_info.attacks) AS attacks, finding_info.attacks[3].sub_technique.uid AS technique, unmapped['tags'] AS tags, unmapped['record'] AS record, actor.session IS NULL AS stranger
-		 FROM '%s' ORDER BY metadata.uid`)
-	want := `[{"time":"1785748364000","message":"mallory \r\n disabled 漢 é","account":"111122223333","ip":"198.51.100.7","data":"{\"eventVersion\":\"1.08\",\"n\":12345678901234567890}","attacks":"3","technique":"T1562.008","tags":"[\"x\"]","record":"7","stranger":true},` +
-		`{"time":"1785748364000","message":null,"account":null,"ip":null,"data":null,"attacks":"0","technique":null,"tags":null,"record":null,"stranger":true}]` + "\n"
-	if diff := cmp.Diff(want, out); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// query asks DuckDB about an object, whose path takes the place of %s.
-func query(t *testing.T, dir string, object []byte, sql string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "a.parquet")
-	if err := os.WriteFile(path, object, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "node", "-e", duckdb, fmt.Sprintf(sql, path))
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return string(out)
-}
-
 func BenchmarkParquet(b *testing.B) {
 	var p part
 	for i := range 1000 {
@@ -306,67 +238,6 @@ func BenchmarkParquet(b *testing.B) {
 	for b.Loop() {
 		if _, failed := encodeParquet(&p); len(failed) > 0 {
 			b.Fatal(failed)
-		}
-	}
-}
-
-// The daemon may learn to write more than the columns hold. Then this test
-// wants another column.
-func TestThereIsAColumnForEverythingTheDaemonWrites(t *testing.T) {
-	var f event.Finding
-	var ev event.Event
-	fill(reflect.ValueOf(&f).Elem())
-	fill(reflect.ValueOf(&ev).Elem())
-	f.Mitre = []string{"TA0040", "T1685.002"}
-	ev.ClassUID = event.ClassAPIActivity
-	for i := range ev.Resources {
-		ev.Resources[i].Asked = false
-	}
-	alert := event.Include(f.Append(nil, &ev), []byte(`{"class_uid":6003}`), []byte(`{"eventVersion":"1.08"}`))
-	object, failed := encodeParquet(&part{alerts: []sdk.Alert{{ID: "a", JSON: alert}}})
-	if len(failed) > 0 {
-		t.Fatal(failed, string(alert))
-	}
-	if diff := cmp.Diff(plain(t, string(alert)), plain(t, textOf(t, rows(t, object)[0]))); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// fill puts something into everything.
-func fill(v reflect.Value) {
-	if !v.CanSet() {
-		return
-	}
-	switch v.Kind() {
-	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			v.Set(reflect.ValueOf(at("09:12:44")))
-			return
-		}
-		for i := range v.NumField() {
-			fill(v.Field(i))
-		}
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem())
-	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			v.SetBytes([]byte(`{"a":1}`))
-			return
-		}
-		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(v.Index(0))
-	case reflect.Map:
-		v.Set(reflect.MakeMap(v.Type()))
-	case reflect.String:
-		v.SetString("x")
-	case reflect.Bool:
-		v.SetBool(true)
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		v.SetInt(1)
-	case reflect.Interface:
-		if v.NumMethod() == 0 {
-			v.Set(reflect.ValueOf("x"))
 		}
 	}
 }
