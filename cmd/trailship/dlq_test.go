@@ -145,3 +145,32 @@ func TestARefusedAlertIsReplayedUnderTheIDItHad(t *testing.T) {
 		t.Errorf("there still is %s", out)
 	}
 }
+
+func TestWhatSoundsSecretInAPayloadIsHidden(t *testing.T) {
+	known := strings.NewReplacer("hunter2", "•••")
+	hide := veil{redact: known.Replace, keys: true}
+	for payload, want := range map[string]string{
+		``:                               ``,
+		`{"b":[{"password":"x"}],"a":1}`: `{"a":1,"b":[{"password":"•••"}]}`,
+		`{"secretAccessKey":"x","accessKeyId":"AKIA","key":"trails/a.json","sessionToken":["x","y"]}`: `{"accessKeyId":"AKIA","key":"trails/a.json","secretAccessKey":"•••","sessionToken":["•••","•••"]}`,
+		`{"url":"https://me:hunter2@host","n":12345678901234567890,"token":null,"authorization":""}`:  `{"authorization":"","n":12345678901234567890,"token":null,"url":"https://me:•••@host"}`,
+		`not JSON, hunter2`: `"not JSON, •••"`,
+		`{"a":1} {"b":2}`:   `"{\"a\":1} {\"b\":2}"`,
+	} {
+		if got := string(hide.json([]byte(payload))); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", payload, got, want)
+		}
+	}
+}
+
+func FuzzPayloads(f *testing.F) {
+	for _, seed := range []string{`{"a":{"password":"x"}}`, `[1,"x",null]`, `{`, "\x00\xff", `{"a":1e999}`} {
+		f.Add([]byte(seed))
+	}
+	hide := veil{redact: func(s string) string { return s }, keys: true}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		if got := hide.json(payload); len(payload) > 0 && !json.Valid(got) {
+			t.Errorf("%q is shown as %q", payload, got)
+		}
+	})
+}

@@ -33,7 +33,7 @@ func drained(t *testing.T, dir string) {
 	defer s.Close()
 	var done []uint64
 	err := s.Commit(t.Context(), func(tx store.Tx) error {
-		for n := range 2000 {
+		for n := range 800 {
 			a := storetest.Alert(n, "a")
 			a.JSON = make([]byte, 4000)
 			if _, err := tx.Raise(a); err != nil {
@@ -71,7 +71,7 @@ func contentOf(t *testing.T, s *Store) (c content) {
 	if c.Letters, err = s.DeadLetters(); err != nil {
 		t.Fatal(err)
 	}
-	for n := range 2001 {
+	for n := range 801 {
 		e, ok, err := s.Ledger("s").Entry(fmt.Sprint(n))
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +87,7 @@ func contentOf(t *testing.T, s *Store) (c content) {
 			return err
 		}
 		c.State = string(value)
-		if c.Fresh, err = tx.Raise(storetest.Alert(1999, "a")); err != nil {
+		if c.Fresh, err = tx.Raise(storetest.Alert(799, "a")); err != nil {
 			return err
 		}
 		return back
@@ -166,14 +166,14 @@ func TestKilledWhileCompacting(t *testing.T) {
 	want := openedCompact(t, made, never)
 	random := rand.New(rand.NewPCG(3, 4))
 	interrupted := 0
-	for range 20 {
+	for range 10 {
 		dir := t.TempDir()
 		duplicate(t, made, dir)
 		cmd := process(t, "compact", dir)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Duration(random.IntN(60_000))*time.Microsecond, func() { cmd.Process.Kill() })
+		time.AfterFunc(time.Duration(random.IntN(50_000))*time.Microsecond, func() { cmd.Process.Kill() })
 		cmd.Wait()
 		if _, err := os.Stat(filepath.Join(dir, fileName+".compact")); err == nil {
 			interrupted++
@@ -188,7 +188,7 @@ func TestKilledWhileCompacting(t *testing.T) {
 			t.Error("the next attempt did not make it smaller")
 		}
 	}
-	t.Logf("%d of 20 left a copy behind", interrupted)
+	t.Logf("%d of 10 left a copy behind", interrupted)
 }
 
 func duplicate(t *testing.T, from, to string) {
