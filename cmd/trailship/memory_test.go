@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,9 @@ func TestAThresholdAtFourOfFiveOutlivesReloads(t *testing.T) {
 		})
 	}
 
+	if out, err := exec.Command(d.bin, "state", "show", "-c", d.path("trailship.yaml")).CombinedOutput(); err == nil || !strings.Contains(string(out), "is in use by another trailship") {
+		t.Errorf("state show beside a running daemon: %v: %s", err, out)
+	}
 	calls("ada", 4)
 	calls("bob", 4)
 	d.rename("rules/r.yaml", strings.Replace(fiveCalls, "Five calls", "Five calls or more", 1))

@@ -111,6 +111,9 @@ func (p *program) newReplay(f replayFlags, ids []string) (r *replay.Replay, plac
 	if r.Until, err = p.timeFlag("until", f.until); err != nil {
 		return nil, nil, err
 	}
+	if f.maxAlerts < 0 {
+		return nil, nil, usage("--max-alerts must be 0 or more, not %d", f.maxAlerts)
+	}
 	if !r.Until.IsZero() && !r.Since.Before(r.Until) {
 		return nil, nil, usage("--since must be before --until")
 	}
@@ -138,18 +141,16 @@ func (p *program) newReplay(f replayFlags, ids []string) (r *replay.Replay, plac
 	return r, func() (source.Source, error) { return p.placeToRead(f.from, cfg, r.Since, reach) }, nil
 }
 
-// optionalConfig is the configuration where one is needed or named.
+// optionalConfig is the configuration, nil where nothing of it is needed.
 func (p *program) optionalConfig(from string) (*config.Config, error) {
-	if p.flags.config == "" && !strings.HasPrefix(from, sourcePrefix) {
+	if len(p.flags.rules) > 0 && p.flags.config == "" && !strings.HasPrefix(from, sourcePrefix) {
 		return nil, nil
 	}
 	quiet := *p
-	quiet.stderr = discard{} // ruleSet said it
-	cfg, err := quiet.loadConfig()
-	if err != nil && len(p.flags.rules) > 0 {
-		return p.loadConfig()
+	if len(p.flags.rules) == 0 || p.flags.config != "" {
+		quiet.stderr = discard{} // ruleSet said it
 	}
-	return cfg, err
+	return quiet.loadConfig()
 }
 
 // findAny fails for an id that is in none of the sets.

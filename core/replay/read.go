@@ -59,7 +59,7 @@ func (w *reader) tell(o numbered) {
 func (w *reader) object(ctx context.Context, o numbered) error {
 	src, err := o.Open(ctx)
 	if err != nil {
-		w.fail(o, err)
+		w.fail(o.Name, err)
 		return nil
 	}
 	defer src.Close()
@@ -81,7 +81,7 @@ func (w *reader) object(ctx context.Context, o numbered) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		default:
-			w.fail(o, err)
+			w.fail(o.Name, err)
 			return nil
 		}
 	}

@@ -194,6 +194,10 @@ func (r *Replay) list(ctx context.Context, objects chan<- numbered) error {
 				return ctx.Err()
 			}
 		})
+		if err != nil && ctx.Err() == nil && r.Progress.Listed.Load() > 0 {
+			r.fail("listing", err) // a part; what was found counts
+			return nil
+		}
 		if err != nil || len(more) == 0 {
 			return err
 		}
@@ -210,8 +214,8 @@ func (l ledger) Entry(key string) (source.Entry, bool, error) {
 	return e, ok, nil
 }
 
-// fail reports an object.
-func (r *Replay) fail(o numbered, err error) {
+// fail reports an object, or a listing.
+func (r *Replay) fail(name string, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
@@ -222,6 +226,6 @@ func (r *Replay) fail(o numbered, err error) {
 	defer r.mu.Unlock()
 	r.sum.Failed++
 	if r.Failed != nil {
-		r.Failed(o.Name, err)
+		r.Failed(name, err)
 	}
 }

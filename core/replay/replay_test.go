@@ -192,6 +192,18 @@ func TestWhatCannotBeReadIsReportedAndTheRestIsJudged(t *testing.T) {
 	}
 }
 
+func TestAListingThatFailsInTheMiddleIsAFailureBesideWhatWasFound(t *testing.T) {
+	src := objects{failed: errors.New("a folder is denied")}
+	set := load(t, `rules: [{id: call, title: T, severity: low, condition: service == "kms"}]`)
+	if _, err := (&replay.Replay{Source: &src, Rules: set}).Run(t.Context()); err != src.failed {
+		t.Errorf("nothing could be listed: %v, want %v", err, src.failed)
+	}
+	src.put(call("a", 0, "Decrypt", "ada", "r1"))
+	if got := run(t, &replay.Replay{Source: &src, Rules: set}); got.Alerts != 1 || got.Failed != 1 {
+		t.Errorf("%+v, want an alert and a failure", got.Report)
+	}
+}
+
 func TestALongFileIsReadRunByRun(t *testing.T) {
 	src := objects{}
 	src.put(call("other", 9, "Decrypt", "ada", "r1"))
@@ -256,6 +268,8 @@ func run(t interface{ Fatal(...any) }, r *replay.Replay) (out result) {
 type objects struct {
 	all  []source.Object
 	runs [][]string // of one long file
+
+	failed error // at the end of the listing
 }
 
 func (s *objects) put(records ...string) {
@@ -285,7 +299,10 @@ func (s *objects) Scan(_ context.Context, ledger source.Ledger, yield func(sourc
 			},
 		})
 	}
-	return yield(source.Object{Key: "a note"})
+	if err := yield(source.Object{Key: "a note"}); err != nil {
+		return err
+	}
+	return s.failed
 }
 
 func (s *objects) Wait(ctx context.Context) error { return ctx.Err() }
