@@ -47,19 +47,12 @@ func (d *document) index(raw []byte) {
 	d.raw, d.format, d.met = raw, nil, false
 	d.at = [numFields]int32{}
 	d.known = d.known[:0]
-	var buf [32]byte
 	for i := range d.members {
-		name := d.members[i].Name
-		if escaped(name) {
-			name = rawjson.AppendText(nil, name)
-			d.members[i].Name = name
-		}
-		f := fieldOf(name)
+		m := &d.members[i]
+		f := fieldOf(m.Name)
 		exact := f != fNone
-		if lower := lowerFirst(&buf, name); !exact && len(lower) > 0 && lower[0] != name[0] {
-			if f = fieldOf(lower); f >= numTrailFields {
-				f = fNone // only records are written in PascalCase
-			}
+		if !exact {
+			f, exact = d.oddName(m)
 		}
 		d.known = append(d.known, f)
 		if f == fNone {
@@ -69,6 +62,25 @@ func (d *document) index(raw []byte) {
 			d.at[f] = int32(i) + 1
 		}
 	}
+}
+
+// oddName knows a member whose name is written with escapes, or in PascalCase
+// as only records are.
+func (d *document) oddName(m *rawjson.Member) (f field, exact bool) {
+	if escaped(m.Name) {
+		m.Name = rawjson.AppendText(nil, m.Name)
+		if f = fieldOf(m.Name); f != fNone {
+			return f, true
+		}
+	}
+	if len(m.Name) == 0 || m.Name[0] > 'Z' || m.Name[0] < 'A' {
+		return fNone, false
+	}
+	var buf [32]byte
+	if f = fieldOf(lowerFirst(&buf, m.Name)); f >= numTrailFields {
+		f = fNone
+	}
+	return f, false
 }
 
 // value returns f's JSON, nil when absent or null.

@@ -47,19 +47,33 @@ func Object(b []byte, dst []Member, stop func(name []byte, c byte) bool) ([]Memb
 		return dst, i + 1, OK
 	}
 	for {
-		name, at, st := memberName(b, i)
-		if st != OK {
+		var name []byte
+		var at int
+		var st Status
+		// Nearly all members are written without white space and escapes.
+		if k := run(b, i+1); k+2 < len(b) && b[i] == '"' && b[k] == '"' && b[k+1] == ':' && b[k+2] > ' ' {
+			name, at = b[i+1:k], k+2
+		} else if name, at, st = memberName(b, i); st != OK {
 			return dst, at, st
 		}
 		if stop != nil && stop(name, b[at]) {
 			return dst, at, Stopped
 		}
-		end, st := skip(b, at, 1)
-		if st != OK {
-			return dst, end, st
+		end := at
+		if b[at] == '"' {
+			end = run(b, at+1) + 1
+		}
+		if end > len(b) || b[end-1] != '"' || end == at {
+			if end, st = skip(b, at, 1); st != OK {
+				return dst, end, st
+			}
 		}
 		dst = append(dst, Member{name, b[at:end]})
-		i = space(b, end)
+		if i = end; i < len(b) && b[i] == ',' {
+			i++
+			continue
+		}
+		i = space(b, i)
 		switch {
 		case i >= len(b):
 			return dst, i, More
@@ -115,7 +129,9 @@ value:
 	}
 	switch c := b[i]; {
 	case c == '"':
-		if i, st = stringEnd(b, i+1); st != OK {
+		if k := run(b, i+1); k < len(b) && b[k] == '"' {
+			i = k + 1
+		} else if i, st = stringEnd(b, k); st != OK {
 			return i, st
 		}
 	case c == '{' || c == '[':
@@ -167,7 +183,9 @@ after:
 		return i, Bad
 	}
 name:
-	if _, i, st = memberName(b, i); st != OK {
+	if k := run(b, i+1); k+2 < len(b) && b[i] == '"' && b[k] == '"' && b[k+1] == ':' {
+		i = k + 2
+	} else if _, i, st = memberName(b, i); st != OK {
 		return i, st
 	}
 	goto value
@@ -205,19 +223,29 @@ func stringEnd(b []byte, i int) (int, Status) {
 
 const ones = 0x0101010101010101
 
-// plain returns the first position from i that holds a quote, a backslash or a
-// control character: eight bytes at a time, a borrow can only mark bytes above
-// a true hit, and the lowest mark is taken.
-func plain(b []byte, i int) int {
+// run returns a position from i on, before which all is plain text: where a
+// quote, a backslash or a control character is, or among the last bytes of b.
+// It is made to be inlined.
+func run(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		q, s := x^(ones*'"'), x^(ones*'\\')
-		hit := ((x-ones*' ')&^x | (q-ones)&^q | (s-ones)&^s) & (ones * 0x80)
-		if hit != 0 {
-			return i + bits.TrailingZeros64(hit)>>3
+		if h := hits(binary.LittleEndian.Uint64(b[i:])); h != 0 {
+			return i + bits.TrailingZeros64(h)>>3
 		}
 	}
-	for ; i < len(b); i++ {
+	return i
+}
+
+// hits marks the bytes of x that end a run of plain text. A borrow can only
+// mark bytes above a true hit: the lowest mark counts.
+func hits(x uint64) uint64 {
+	q, s := x^(ones*'"'), x^(ones*'\\')
+	return ((x-ones*' ')&^x | (q-ones)&^q | (s-ones)&^s) & (ones * 0x80)
+}
+
+// plain returns the first position from i that holds a quote, a backslash or a
+// control character.
+func plain(b []byte, i int) int {
+	for i = run(b, i); i < len(b); i++ {
 		if c := b[i]; c == '"' || c == '\\' || c < ' ' {
 			return i
 		}
