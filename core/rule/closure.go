@@ -215,6 +215,7 @@ func arrayOf(n *ast.ArrayNode) *closure {
 // eventField is a field by its whole name.
 func eventField(name string) *closure {
 	c := &closure{need: partsOfField(name)}
+	c.fails = c.need&event.PartsOpen != 0 // what is no JSON
 	if c.text = textFields[name]; c.text != nil {
 		return c
 	}

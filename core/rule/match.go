@@ -95,7 +95,17 @@ func (s *Set) count(r *Rule, err error) {
 
 // all reports that every condition is true.
 func (m *Matcher) all(r *Rule, conditions []*expression, ev *event.Event) bool {
+	if m.frame.ev != ev {
+		m.frame.look(ev)
+	}
 	for _, c := range conditions {
+		if x := c.closure; x != nil && !x.fails { // the common case: nothing to catch
+			m.frame.load(x.need)
+			if !x.test(&m.frame) {
+				return false
+			}
+			continue
+		}
 		v, err := m.run(c, ev)
 		if err != nil {
 			m.failure(r, err)

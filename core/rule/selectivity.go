@@ -5,7 +5,7 @@ import "github.com/trailship/trailship/core/event"
 // chances are estimates of how many events have one given value of a field.
 // They are read off trails of many services: only their order matters much.
 var chances = map[string]float64{
-	"id": 1e-6, "action": 0.004, "service": 0.05, "account": 0.1, "region": 0.15, "provider": 0.5,
+	"id": 1e-6, "action": 0.004, "service": 0.05, "account": 0.3, "region": 0.4, "provider": 0.7,
 	"ip": 0.01, "user_agent": 0.01, "kind": 0.3, "access": 0.4, "outcome": 0.4, "error.code": 0.01,
 	"principal.type": 0.2, "principal.id": 0.005, "principal.name": 0.005, "principal.arn": 0.005, "principal.mfa": 0.3,
 	"principal.role": 0.02, "principal.account": 0.1, "resource.type": 0.05, "resource.id": 0.001, "resource.name": 0.005,
