@@ -49,7 +49,7 @@ func Describe(ctx context.Context, o Output) (About, error) {
 	}
 	defer c.close(canceled())
 	about := About{
-		Name: shorten(c.about.Name), Version: shorten(c.about.Version),
+		Name: c.about.Name, Version: c.about.Version,
 		MaxAlerts: int(c.about.MaxAlerts), MaxBytes: int(c.about.MaxBytes),
 	}
 	if json.Valid(c.about.ConfigSchema) {

@@ -32,8 +32,12 @@ const (
 	exitGrace = time.Second
 	// maxAnswer bounds what a plugin may send back in one message.
 	maxAnswer = 4 << 20
+	// writeBuffer is how much of a batch is written at once.
+	writeBuffer = 128 << 10
 	// maxReason bounds an error's text: it is kept with the dead letters.
 	maxReason = 1 << 10
+	// maxErrors bounds how many mistakes of a configuration are shown.
+	maxErrors = 100
 )
 
 // client is one running plugin process. It is an sdk.Output.
@@ -45,7 +49,7 @@ type client struct {
 	tempDir string // of sockets; removed at the end
 
 	batches atomic.Int64
-	pause   atomic.Int64 // the last throttle_ms
+	pause   atomic.Int64 // the last throttle_ms, at most maxAfter
 }
 
 // start runs an output's program up to its description. Nothing is left
@@ -145,7 +149,9 @@ func (c *client) config(o Output, log *slog.Logger) *plugin.ClientConfig {
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard}),
 		SyncStdout:       &logWriter{log: log, redact: o.Redact, text: "the plugin printed"},
 		SyncStderr:       &logWriter{log: log, redact: o.Redact, text: "the plugin printed"},
-		GRPCDialOptions:  []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer))},
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)), grpc.WithWriteBufferSize(writeBuffer),
+		},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
 			// go-plugin's variables come last: they win over the user's.
 			c.proc.cmd.Env = append(c.proc.cmd.Env, cmd.Env...)
@@ -191,6 +197,7 @@ func (c *client) connect(ctx context.Context) error {
 	if c.about, err = c.rpc.Describe(ctx, &pb.DescribeRequest{}); err != nil {
 		return fmt.Errorf("asking the plugin to describe itself: %w", c.callError(err))
 	}
+	c.about.Name, c.about.Version = shorten(c.about.Name), shorten(c.about.Version)
 	return nil
 }
 
@@ -224,8 +231,8 @@ func (c *client) configure(ctx context.Context, o Output) error {
 		return fmt.Errorf("configuring the plugin: %w", c.callError(err))
 	}
 	var all sdk.Invalids
-	for _, e := range resp.Errors {
-		all = append(all, sdk.Invalid{Pointer: e.Pointer, Message: shorten(e.Message)})
+	for _, e := range resp.Errors[:min(len(resp.Errors), maxErrors)] {
+		all = append(all, sdk.Invalid{Pointer: shorten(e.GetPointer()), Message: shorten(e.GetMessage())})
 	}
 	if len(all) > 0 {
 		return all
@@ -247,10 +254,10 @@ func (c *client) Deliver(ctx context.Context, alerts []sdk.Alert) error {
 	if err != nil {
 		return c.deliverError(err, len(alerts))
 	}
-	c.pause.Store(resp.ThrottleMs)
+	c.pause.Store(min(max(resp.ThrottleMs, 0), maxAfter.Milliseconds()))
 	failed := sdk.Failed{}
 	for _, f := range resp.Failed {
-		failed[f.Id] = failureOf(f)
+		failed[f.GetId()] = failureOf(f)
 	}
 	if len(failed) == 0 {
 		return nil
@@ -260,11 +267,11 @@ func (c *client) Deliver(ctx context.Context, alerts []sdk.Alert) error {
 
 // failureOf turns a failure on the wire into the error the plugin returned.
 func failureOf(f *pb.Failure) error {
-	err := errors.New(shorten(f.Message))
+	err := errors.New(shorten(f.GetMessage()))
 	switch {
-	case f.Class == pb.Failure_PERMANENT:
+	case f.GetClass() == pb.Failure_PERMANENT:
 		return sdk.Permanent(err)
-	case f.RetryAfterMs > 0:
+	case f.GetRetryAfterMs() > 0:
 		return sdk.RetryAfter(err, time.Duration(min(f.RetryAfterMs, maxAfter.Milliseconds()))*time.Millisecond)
 	}
 	return err

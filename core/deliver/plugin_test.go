@@ -55,6 +55,7 @@ func pluginOutput(t *testing.T, name string, config any) Output {
 // testPlugins are the main functions of programs that do one thing wrong.
 var testPlugins = map[string]func(){
 	"record": func() { sdk.Serve("record", openRecord) },
+	"liar":   func() { serveLies() },
 	"silent": func() { select {} },
 	"stuck": func() {
 		sdk.Serve("stuck", func(context.Context, struct{}) (sdk.Output, error) { select {} })
@@ -124,6 +125,8 @@ func openRecord(_ context.Context, c recordConfig) (sdk.Output, error) {
 			panic("what is this")
 		case verb == "crash" && once(), verb == "poison":
 			os.Exit(3)
+		case verb == "freeze" && once():
+			select {}
 		case verb == "hang" && once():
 			syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 			select {} // another thread may take the signal

@@ -22,6 +22,25 @@ import (
 	"github.com/trailship/trailship/plugins/sdk"
 )
 
+// What a plugin can do wrong, and the test that has a real process do it:
+//
+//	panic in a batch              APanicIsTriedAgain…, AnAlertThePluginAlwaysPanicsOn…
+//	die in a batch, or always     APluginThatDiesInABatch…, AnAlertThePluginAlwaysCrashesOn…
+//	die while idle                AnIdlePluginThatDies…
+//	die at its start              CheckSaysWhyAProgramIsNotRun (it dies), and the daemon's AtTheBound…
+//	never shake hands             APluginThatNeverShakesHands… (both)
+//	a handshake without an end    AHandshakeLineWithoutEnd…
+//	junk on both streams          JunkOnTheStreams…
+//	hang in a call                APluginThatHangsInACall…, …NeverJudgesItsConfiguration…, Reopening…
+//	SIGSTOP in a call, in a drain AStoppedPlugin…, APluginThatDoesNotDrain…
+//	answer nonsense               APluginThatAnswersNonsense…, FuzzAnswers
+//	another checksum              CheckSaysWhyAProgramIsNotRun (another hash)
+//	another protocol              CheckSaysWhyAProgramIsNotRun (old, new protocol)
+//	listen elsewhere              CheckSaysWhyAProgramIsNotRun (not a socket)
+//	outlive a killed daemon       NothingOutlivesAKilledDaemon
+//
+// TestMain sees that no goroutine is left by any of them.
+
 // debugLog returns a log of every level and where it goes.
 func debugLog() (*slog.Logger, *lockedBuffer) {
 	var b lockedBuffer
@@ -255,7 +274,8 @@ func TestCheckSaysWhyAProgramIsNotRun(t *testing.T) {
 		"no program":   {func(o *Output) { o.Program = script("\x00\x01", 0o755) }, "exec format error"},
 		"no plugin":    {func(o *Output) { o.Program = script("#!/bin/sh\necho hello\n", 0o755) }, "the plugin ended before its handshake: exit status 0"},
 		"not a socket": {func(o *Output) { o.Program = script("#!/bin/sh\necho '1|1|tcp|127.0.0.1:1|grpc|'\nsleep 9\n", 0o755) }, "it must be a unix socket in PLUGIN_UNIX_SOCKET_DIR"},
-		"old protocol": {func(o *Output) { o.Program = script("#!/bin/sh\necho '1|9|unix|/x|grpc|'\nsleep 9\n", 0o755) }, "incompatible API version with plugin. Plugin version: 9, Client versions: [1]"},
+		"new protocol": {func(o *Output) { o.Program = script("#!/bin/sh\necho '1|9|unix|/x|grpc|'\nsleep 9\n", 0o755) }, "incompatible API version with plugin. Plugin version: 9, Client versions: [1]"},
+		"old protocol": {func(o *Output) { o.Program = script("#!/bin/sh\necho '1|0|unix|/x|grpc|'\nsleep 9\n", 0o755) }, "incompatible API version with plugin. Plugin version: 0, Client versions: [1]"},
 		"junk line": {func(o *Output) {
 			o.Program = script("#!/bin/sh\necho '1|x|unix'\necho '99|1|unix|x'\nsleep 9\n", 0o755)
 		}, "incompatible core API version"},
@@ -276,6 +296,20 @@ func TestAPluginThatNeverShakesHandsIsGivenUpWithTheContext(t *testing.T) {
 	defer cancel()
 	if err := Check(ctx, pluginOutput(t, "silent", nil), nil); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestAPluginThatNeverShakesHandsIsGivenUpAfterTenSeconds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for ten seconds")
+	}
+	log, text := debugLog()
+	d := run(t, pluginOutput(t, "silent", nil), &outlet{}, log)
+	eventually(t, "the daemon says so", func() bool {
+		return strings.Contains(text.String(), "the plugin did not print its handshake line in time")
+	})
+	if d.Status().Up {
+		t.Errorf("%+v", d.Status())
 	}
 }
 

@@ -204,7 +204,7 @@ func (s *supervisor) throttle() time.Duration {
 	if s.running == nil {
 		return 0
 	}
-	return min(time.Duration(s.running.pause.Load())*time.Millisecond, maxAfter)
+	return time.Duration(s.running.pause.Load()) * time.Millisecond
 }
 
 // limits is the largest batch the plugin likes; 0 is no wish.

@@ -28,6 +28,12 @@ var Handshake = plugin.HandshakeConfig{
 // takes, in bytes.
 const MaxMessage = 64 << 20
 
+// window holds a whole batch and more; buffer is what is read at once.
+const (
+	window = 4 << 20
+	buffer = 128 << 10
+)
+
 // Serve is the main function of a plugin: it serves the Output that open
 // returns for the configuration, and ends the process when the daemon is done
 // with it. It does not return.
@@ -82,7 +88,9 @@ func serve(s *server) {
 		Plugins:         plugin.PluginSet{"output": &grpcPlugin{server: s}},
 		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: os.Stderr, DisableTime: true}),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(MaxMessage))...)
+			// A batch is sent in one go, without waiting for the window to open.
+			return grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(MaxMessage),
+				grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window), grpc.ReadBufferSize(buffer))...)
 		},
 	})
 	os.Exit(0)
