@@ -67,7 +67,7 @@ func (w *reader) object(ctx context.Context, o numbered) error {
 	for n := 0; n%recordsLook != 0 || ctx.Err() == nil; n++ {
 		rec, err := w.decoder.Next()
 		if err == nil {
-			if err = decode.Normalize(&w.event, rec); err == nil {
+			if err = decode.Begin(&w.event, rec); err == nil {
 				if err := w.judge(o, rec); err != nil {
 					return err
 				}
@@ -130,6 +130,7 @@ func (w *reader) match(side byte, m rule.Match, o numbered, rec decode.Record) e
 	}
 	a := Alert{ID: m.ID, Time: w.event.Time, Key: m.Key, Text: m.Message, Object: o.Name, Record: o.Entry.Before + rec.Index}
 	if a.Key == "" {
+		_ = w.event.Load(event.PartsClosed) // only open parts fail
 		a.Key = who(&w.event)
 	}
 	w.item.b = w.item.b[:0]
