@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/trailship/trailship/core/event"
 )
@@ -84,6 +85,31 @@ func TestTheOrderInWhichPartsAreLoadedDoesNotMatter(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, render(t, ev)); diff != "" {
 				t.Errorf("%s, seed %d: (-at once +part by part)\n%s", file, seed, diff)
+			}
+		}
+	}
+}
+
+func TestAnEventBegunAnewHoldsNothingOfTheOneBefore(t *testing.T) {
+	ignored := []cmp.Option{cmpopts.IgnoreFields(event.Event{}, "Text", "Rest"), cmpopts.IgnoreUnexported(event.Event{}), cmpopts.EquateEmpty()}
+	files := fixtures(t)
+	for i, file := range files {
+		object := readable(t, file)
+		want := begun(t, object)
+		for _, loaded := range []event.Parts{0, event.PartOutcome, event.PartsAll} {
+			ev := begun(t, readable(t, files[(i+1)%len(files)]))
+			if err := ev.Load(loaded); err != nil {
+				t.Fatal(err)
+			}
+			rec, err := NewReader(bytes.NewReader(object), Limits{}).Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Begin(ev, rec); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, ev, ignored...); diff != "" {
+				t.Errorf("%s (-fresh +used)\n%s", file, diff)
 			}
 		}
 	}

@@ -105,12 +105,24 @@ func (e *Event) Reset() {
 	if text == nil {
 		text = new(Text)
 	}
+	if e.loaded == 0 && e.Rest != nil {
+		e.unbegin()
+		return
+	}
 	*e = Event{
 		Text:        text,
 		Resources:   e.Resources[:0],
 		Policies:    e.Policies[:0],
 		UnmappedRaw: e.UnmappedRaw[:0],
 	}
+}
+
+// unbegin empties an event that was begun and of which no part was made, as
+// most are: the rest of it is empty.
+func (e *Event) unbegin() {
+	e.ID, e.Time, e.Provider, e.Service, e.Action, e.Kind, e.Account, e.Region = "", time.Time{}, "", "", "", "", "", ""
+	e.API.Service, e.API.Operation, e.Format = APIService{}, "", ""
+	e.RawJSON, e.RequestRaw, e.ResponseRaw, e.Rest = nil, nil, nil, nil
 }
 
 // Pair is one member of a JSON object whose value is still JSON.

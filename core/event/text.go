@@ -11,13 +11,13 @@ import (
 // long. The zero Text is ready; it belongs to one goroutine.
 type Text struct {
 	block strings.Builder
-	seen  [256]string
+	seen  [512]string
 }
 
 const (
 	blockSize = 8 << 10
 	ownBlock  = 1 << 10 // a longer string gets memory of its own
-	internMax = 64      // a longer string is not worth remembering
+	internMax = 256     // a longer string is not worth remembering
 )
 
 var seed = maphash.MakeSeed()
