@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,17 +48,17 @@ func TestAfterThreeFailedCallsOneAlertIsTriedAtEachStepUntilOneGetsThrough(t *te
 }
 
 func TestAnOpenCircuitIsShownByTheMetricsAndOnceInTheLog(t *testing.T) {
-	down := true
+	var healthy atomic.Bool
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		log, text := debugLog()
 		s := &outlet{}
 		s.raise("a", "b")
 		d := &Deliverer{Output: Output{Name: "out"}, Store: s, Log: log, Metrics: NewMetrics(reg), Destination: destination(func(context.Context, []sdk.Alert) error {
-			if down {
-				return errors.New("no")
+			if healthy.Load() {
+				return nil
 			}
-			return nil
+			return errors.New("no")
 		})}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -66,7 +67,7 @@ func TestAnOpenCircuitIsShownByTheMetricsAndOnceInTheLog(t *testing.T) {
 		if got := gathered(t, reg); !strings.Contains(strings.Join(got, "\n"), "trailship_output_circuit_open{out} 1") {
 			t.Errorf("%q", got)
 		}
-		down = false
+		healthy.Store(true)
 		time.Sleep(10 * time.Minute)
 		cancel()
 		<-done
