@@ -68,6 +68,9 @@ func (o *replayOutput) summary(r *replay.Report) {
 		span = fmt.Sprintf(" from %s to %s", r.First.Format(time.RFC3339), r.Last.Format(time.RFC3339))
 	}
 	o.say("%d records of %d objects%s: %d alerts of %d rules", r.Records, r.Objects, span, r.Alerts, len(r.Rules))
+	if r.Objects == 0 {
+		o.say("nothing was found to read: in a folder or a bucket objects are read whose names end in .json, .gz or .ndjson")
+	}
 	if r.Shadow > 0 {
 		o.say("%d more are of rules in shadow", r.Shadow)
 	}
