@@ -2,6 +2,7 @@ package diag
 
 import (
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -23,7 +24,7 @@ type checker struct {
 	extra  int                // what aliases added so far
 	tooBig bool
 	line   int    // the line last looked at by bang
-	runes  []rune // its text
+	runes  []rune // its text, when it has a "!"
 }
 
 func (c *checker) check() {
@@ -94,7 +95,10 @@ func (c *checker) tag(n *yaml.Node) {
 // bang says that n begins with a lone "!", which the library drops silently.
 func (c *checker) bang(n *yaml.Node) bool {
 	if n.Line != c.line {
-		c.line, c.runes = n.Line, []rune(c.f.line(n.Line-1))
+		c.line, c.runes = n.Line, nil
+		if text := c.f.line(n.Line - 1); strings.Contains(text, "!") {
+			c.runes = []rune(text)
+		}
 	}
 	return n.Column <= len(c.runes) && c.runes[n.Column-1] == '!'
 }

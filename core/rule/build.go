@@ -3,6 +3,7 @@ package rule
 import (
 	"maps"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,10 @@ import (
 // formats are the formats of records there are.
 var formats = []string{event.CloudTrail, event.ActionTrail}
 
+// collectEvery is after how many rules memory is collected: thousands of rules
+// would otherwise take three times the memory while they load that they keep.
+const collectEvery = 2000
+
 // build compiles what was gathered. It goes on after mistakes, to find all.
 func (l *loader) build() *Set {
 	s := &Set{options: l.options, byID: map[string]*Rule{}, Files: l.read}
@@ -24,10 +29,18 @@ func (l *loader) build() *Set {
 		l.finishPack(s, l.packs[name])
 	}
 	clear(l.rules)
+	if len(l.order) >= collectEvery {
+		runtime.GC()
+	}
 	for i, d := range l.order {
 		b := &builder{l: l, d: d, lets: map[string]*macro{}, scopes: map[*pack]*scope{}}
 		s.Rules = append(s.Rules, b.build())
-		l.order[i] = nil // its YAML may go
+		if l.order[i] = nil; i+1 == len(l.order) || l.order[i+1].source != d.source {
+			d.source.file, d.source.doc = nil, document{}
+		}
+		if (i+1)%collectEvery == 0 {
+			runtime.GC() // the YAML of these rules goes, before as much again is added
+		}
 	}
 	slices.SortStableFunc(s.Rules, func(a, b *Rule) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(s.Files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
@@ -37,6 +50,19 @@ func (l *loader) build() *Set {
 	}
 	s.index = newIndex(s.Rules)
 	return s
+}
+
+// forget lets go of the YAML that lists and macros stand in: what is left of
+// them is needed to explain rules.
+func (l *loader) forget() {
+	for _, p := range l.packs {
+		for _, list := range p.scope.lists {
+			list.at, list.places = diag.Node{}, nil
+		}
+		for _, m := range p.scope.macros {
+			m.at = diag.Node{}
+		}
+	}
 }
 
 // finishPack checks the macros of a pack, used or not, and what it requires.
@@ -119,6 +145,9 @@ func (b *builder) build() *Rule {
 	}
 	r.tests = b.tests(doc.Tests)
 	r.keys = d.effective()
+	for _, m := range b.lets {
+		m.at = diag.Node{} // its YAML may go
+	}
 	return r
 }
 

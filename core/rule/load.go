@@ -35,6 +35,7 @@ func Load(roots []Root, o Options) (*Set, diag.List) {
 	for _, c := range l.state {
 		l.list = append(l.list, c.list...)
 	}
+	l.forget()
 	l.list.Sort()
 	if l.list.HasErrors() {
 		return nil, l.list

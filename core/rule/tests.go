@@ -124,7 +124,7 @@ func (b *builder) recordFile(file diag.String) []map[string]any {
 // sourceOf is the file a node stands in: an override's is not the rule's.
 func (b *builder) sourceOf(n diag.Node) *source {
 	for _, s := range b.l.files {
-		if s.file.Name == n.File() {
+		if s.root.display(s.name) == n.File() {
 			return s
 		}
 	}
