@@ -25,11 +25,12 @@ type closure struct {
 	value  func(*frame) any
 
 	wide     bool
-	isTime   bool                // value is the time of the event
-	known    bool                // constant is what value answers, always
-	constant any                 //
-	path     *openPath           // value is read off an open part
-	lower    func(*frame) string // text is the lower case of it
+	isTime   bool                      // value is the time of the event
+	known    bool                      // constant is what value answers, always
+	constant any                       //
+	path     *openPath                 // value is read off an open part
+	is       func(*frame, string) bool // that value is a text, told without making it; nil: not known
+	lower    func(*frame) string       // text is the lower case of it
 
 	need  event.Parts // to be loaded before
 	fails bool        // on some event
@@ -288,6 +289,9 @@ func (cs closures) conditional(n *ast.ConditionalNode) *closure {
 }
 
 func (cs closures) binary(n *ast.BinaryNode) *closure {
+	if list, ok := n.Right.(*ast.ArrayNode); ok && n.Operator == "in" && arrayOf(list) == nil {
+		return cs.inValues(n.Left, list.Nodes)
+	}
 	all := cs.all([]ast.Node{n.Left, n.Right})
 	if all == nil || all[0].known && all[1].known { // the optimizer would work it out
 		return nil
@@ -343,7 +347,27 @@ func orElseOf(l, r *closure) *closure {
 	if l.test != nil { // never nil
 		c.test = l.test
 	}
+	if p, otherwise := l.path, r.same(); p != nil {
+		c.is = func(f *frame, s string) bool {
+			if found := p.find(f); len(found) > 0 {
+				return foundIs(f, found, s)
+			}
+			return otherwise(f, s)
+		}
+	}
 	return c
+}
+
+// same tells whether the value is a text.
+func (c *closure) same() func(*frame, string) bool {
+	if c.is != nil {
+		return c.is
+	}
+	if text := c.text; text != nil {
+		return func(f *frame, s string) bool { return text(f) == s }
+	}
+	value := c.any()
+	return func(f *frame, s string) bool { return value(f) == any(s) }
 }
 
 // equalTo is ==.
@@ -388,7 +412,7 @@ func (p *openPath) equals(want any) func(*frame) bool {
 		case want == nil || len(found) == 0:
 			return want == nil && len(found) == 0
 		case isText(found):
-			return wantText && string(f.unquoted(found)) == s
+			return wantText && foundIs(f, found, s)
 		case found[0] == 't' || found[0] == 'f':
 			return want == (found[0] == 't')
 		case isNumber(found):
@@ -398,6 +422,14 @@ func (p *openPath) equals(want any) func(*frame) bool {
 		}
 		return runtime.Equal(parsedValue(found), want)
 	}
+}
+
+// foundIs compares what a path led to with a text.
+func foundIs(f *frame, found []byte, s string) bool {
+	if isText(found) {
+		return string(f.unquoted(found)) == s
+	}
+	return isNumber(found) && parsedValue(found) == any(s) // too large for a number
 }
 
 // lowerIs is strings.ToLower(s) == want.

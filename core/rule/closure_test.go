@@ -267,12 +267,12 @@ func drawConstant(t *rapid.T) string {
 }
 
 func drawList(t *rapid.T) string {
-	return pick(t, "[]", `["a"]`, `["a", "b", "é"]`, `["a", "b", "ab", "7", "", "true"]`, "lists.words", "[7, 1.5]", `["a", 7]`, "["+drawWord(t)+", "+drawWord(t)+"]")
+	return pick(t, "[]", `["a"]`, `["a", "b", "é"]`, `["a", "b", "ab", "7", "", "true"]`, "lists.words", "[7, 1.5]", `["a", 7]`, "["+drawWord(t)+", "+drawWord(t)+"]", "[\"\", account]", "["+drawText(t, 0)+", "+drawOpen(t)+" ?? account]", "["+drawOpen(t)+", 7]")
 }
 
 func drawLoop(t *rapid.T) string {
 	list := pick(t, "resources", "policies", "request", "raw.a", "request.b", "[1, 2]")
-	body := pick(t, ".type == "+drawWord(t), `.name startsWith "a"`, ".owner.account.uid == account", "# == \"a\"", ".a == 1", "#.b contains \"a\"", ".uid in lists.words", "# > 1", "action == \"a\"", ".a[0] == \"b\"")
+	body := pick(t, ".type == "+drawWord(t), `.name startsWith "a"`, ".owner.account.uid == account", "# == \"a\"", ".a == 1", "#.b contains \"a\"", ".uid in lists.words", "# > 1", "action == \"a\"", `arn(.id).account not in ["", account]`, ".a[0] == \"b\"")
 	loop := pick(t, "any", "all", "none", "one", "count") + "(" + list + ", " + body + ")"
 	if strings.HasPrefix(loop, "count") {
 		loop += pick(t, " > 0", " >= 2", " == 1")

@@ -159,7 +159,8 @@ func member(n *ast.CallNode, args []*closure) *closure {
 	}
 	if base != nil {
 		if p := base.step(n.Arguments[1]); p != nil {
-			return &closure{path: p, value: p.value, fails: true} // where the part is no JSON
+			is := func(f *frame, s string) bool { return foundIs(f, p.find(f), s) }
+			return &closure{path: p, value: p.value, is: is, fails: true} // where the part is no JSON
 		}
 	}
 	a, b := args[0].any(), args[1].any()

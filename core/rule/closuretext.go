@@ -112,6 +112,42 @@ func memberOf(n *ast.BinaryNode, l, r *closure) *closure {
 	return c
 }
 
+// inValues is `in` a list some of whose elements come from the event. All of
+// them are looked at: one may fail.
+func (cs closures) inValues(left ast.Node, list []ast.Node) *closure {
+	l, items := cs.of(left), cs.all(list)
+	if l == nil || items == nil {
+		return nil
+	}
+	c := tested(nil, append(items, l)...)
+	if text := l.text; text != nil {
+		same := make([]func(*frame, string) bool, len(items))
+		for i, item := range items {
+			same[i] = item.same()
+		}
+		c.test = func(f *frame) (found bool) {
+			s := text(f)
+			for _, is := range same {
+				found = is(f, s) || found
+			}
+			return found
+		}
+		return c
+	}
+	value, values := l.any(), make([]func(*frame) any, len(items))
+	for i, item := range items {
+		values[i] = item.any()
+	}
+	c.test = func(f *frame) (found bool) {
+		v := value(f)
+		for _, item := range values {
+			found = runtime.Equal(item(f), v) || found
+		}
+		return found
+	}
+	return c
+}
+
 func wholeNumbers(values []any) []int64 {
 	out := make([]int64, len(values))
 	for i, v := range values {
