@@ -35,6 +35,7 @@ func beginActionTrail(ev *event.Event, d *document) {
 		ev.Account = d.word(fRecipient)
 	}
 	ev.Region = d.word(fACSRegion)
+	ev.Access = actionTrailAccess(d.bytes(fEventRW))
 	ev.Kind = actionTrailKind(d)
 	fillActionTrailService(ev, d)
 	if ev.Kind == "insight" {
@@ -45,10 +46,6 @@ func beginActionTrail(ev *event.Event, d *document) {
 	ev.API.Operation = or(or(d.word(fEventName), d.word(fEventType)), "unknown")
 	ev.Service, ev.Action = or(ev.Service, "unknown"), ev.API.Operation
 	fillActionTrailParameters(ev, d)
-}
-
-func fillActionTrailOrigin(ev *event.Event, d *document) {
-	setOrigin(ev, d, actionTrailAccess(d.bytes(fEventRW)))
 }
 
 // fillActionTrailOCSF makes what only the OCSF form has.
@@ -65,6 +62,7 @@ func fillActionTrailOCSF(ev *event.Event, d *document) {
 	} else {
 		ev.API.Request.UID = d.str(fRequestID)
 		ev.SrcEndpoint.VPCUID = d.word(fVPC)
+		d.setSessionStart(ev)
 		classifyActionTrail(ev, d)
 		nameSomebody(ev)
 	}
@@ -190,7 +188,7 @@ func packed(value []byte) []byte {
 	return text
 }
 
-func fillActionTrailActor(ev *event.Event, d *document) {
+func fillActionTrailPrincipal(ev *event.Event, d *document) {
 	id, owner := d.identity(), ev.Account
 	u, p := &ev.Actor.User, &ev.Principal
 	u.Type = d.intern(id.kind)

@@ -35,6 +35,7 @@ func beginCloudTrail(ev *event.Event, d *document) {
 		ev.Account = d.intern(d.identity().account)
 	}
 	ev.Region = d.word(fRegion)
+	ev.Access = cloudTrailAccess(d.value(fReadOnly))
 	if ev.Kind = cloudTrailKind(d); ev.Kind == "insight" {
 		fillCloudTrailInsight(ev, d)
 		return
@@ -42,10 +43,6 @@ func beginCloudTrail(ev *event.Event, d *document) {
 	ev.API.Service.Name = or(d.word(fEventSource), "unknown")
 	ev.API.Operation = or(or(d.word(fEventName), d.word(fEventType)), "unknown")
 	ev.Service, ev.Action = awsService(ev.API.Service.Name), ev.API.Operation
-}
-
-func fillCloudTrailOrigin(ev *event.Event, d *document) {
-	setOrigin(ev, d, cloudTrailAccess(d.value(fReadOnly)))
 }
 
 // fillCloudTrailOCSF makes what only the OCSF form has.
@@ -59,6 +56,7 @@ func fillCloudTrailOCSF(ev *event.Event, d *document) {
 	} else {
 		ev.API.Request.UID = d.str(fRequestID)
 		ev.SrcEndpoint.UID = d.word(fVPCEndpoint)
+		fillCloudTrailSession(ev, d)
 		classifyCloudTrail(ev, d)
 		nameSomebody(ev)
 	}
@@ -102,7 +100,7 @@ func cloudTrailKind(d *document) string {
 	return "api"
 }
 
-func fillCloudTrailActor(ev *event.Event, d *document) {
+func fillCloudTrailPrincipal(ev *event.Event, d *document) {
 	id := d.identity()
 	u, p := &ev.Actor.User, &ev.Principal
 	arn, principal, invokedBy := d.intern(id.arn), d.intern(id.principal), d.intern(id.invokedBy)
@@ -121,11 +119,6 @@ func fillCloudTrailActor(ev *event.Event, d *document) {
 	u.Account = awsAccount(d.intern(id.account))
 
 	d.setSession(ev, id, func(s string) bool { return s == "" })
-	ev.Actor.Session.Issuer = d.intern(id.session.issuer.arn)
-	ev.Actor.Session.UIDAlt = d.copy(id.session.source)
-	ev.Actor.IDP.Name = or(d.intern(id.provider), d.intern(id.session.federated))
-	ev.Actor.AppName = invokedBy
-
 	p.ID = or(or(or(principal, arn), or(d.intern(id.behalf), invokedBy)), or(u.Name, u.Account.UID))
 	p.ARN, p.Account, p.Name = arn, u.Account.UID, u.Name
 	if u.Name == arn {
@@ -146,6 +139,16 @@ func fillCloudTrailActor(ev *event.Event, d *document) {
 			p.MFA = yesNo(true, used)
 		}
 	}
+}
+
+// fillCloudTrailSession fills what of the actor is no principal.
+func fillCloudTrailSession(ev *event.Event, d *document) {
+	id, a := d.identity(), &ev.Actor
+	d.setSessionStart(ev)
+	a.Session.Issuer = d.intern(id.session.issuer.arn)
+	a.Session.UIDAlt = d.copy(id.session.source)
+	a.IDP.Name = or(d.intern(id.provider), d.intern(id.session.federated))
+	a.AppName = d.intern(id.invokedBy)
 }
 
 // cloudTrailName finds the actor a name.

@@ -139,14 +139,8 @@ func member(object []byte, name string) []byte {
 	return found
 }
 
-// setOrigin files where a call came from and whether it only reads. The
-// caller's address is an IP address, or the name of a service.
-func setOrigin(ev *event.Event, d *document, access string) {
-	ev.Access = access
-	ev.UserAgent = d.word(fUserAgent)
-	if ev.Kind == "insight" {
-		return
-	}
+// setIP files the caller's address: an IP address, or the name of a service.
+func setIP(ev *event.Event, d *document) {
 	source := d.word(fSourceIP)
 	if a, err := netip.ParseAddr(source); err == nil && a.Zone() == "" {
 		ev.SrcEndpoint.IP, ev.IP = source, source
@@ -155,13 +149,12 @@ func setOrigin(ev *event.Event, d *document, access string) {
 	ev.SrcEndpoint.Name = or(source, "unknown")
 }
 
-// setSession files the session's credential, start and MFA; nothing says which
-// texts stand for no value.
+func setUserAgent(ev *event.Event, d *document) { ev.UserAgent = d.word(fUserAgent) }
+
+// setSession files the session's credential and MFA; nothing says which texts
+// stand for no value.
 func (d *document) setSession(ev *event.Event, id *identity, nothing func(string) bool) {
 	s := &ev.Actor.Session
-	if created, ok := parseTime(d.plain(id.session.created)); ok {
-		s.CreatedTime = created.UnixMilli()
-	}
 	if key := d.intern(id.key); !nothing(key) {
 		s.CredentialUID = key
 	}
@@ -170,6 +163,13 @@ func (d *document) setSession(ev *event.Event, id *identity, nothing func(string
 	}
 	ev.Principal.AccessKey = s.CredentialUID
 	ev.Principal.MFA = yesNo(s.HasMFA, s.IsMFA)
+}
+
+// setSessionStart files since when there is the session.
+func (d *document) setSessionStart(ev *event.Event) {
+	if created, ok := parseTime(d.plain(d.identity().session.created)); ok {
+		ev.Actor.Session.CreatedTime = created.UnixMilli()
+	}
 }
 
 func yesNo(known, yes bool) string {

@@ -16,7 +16,7 @@ type format struct {
 	name   string
 	is     func(d *document) bool
 	begin  func(ev *event.Event, d *document) // what no part names, and all of an insight
-	fill   [5]filling                         // in this order: each may use those before it
+	fill   [6]filling                         // in this order: each may use those before it
 	mapped fieldSet
 }
 
@@ -29,12 +29,12 @@ type filling struct {
 // formats is the table of formats, in the order they are tried.
 var formats = [...]format{
 	{event.ActionTrail, isActionTrail, beginActionTrail, [...]filling{
-		{event.PartOrigin, fillActionTrailOrigin}, {event.PartOutcome, fillActionTrailOutcome},
-		{event.PartPrincipal, fillActionTrailActor}, {event.PartResources, fillActionTrailResources},
+		{event.PartIP, setIP}, {event.PartUserAgent, setUserAgent}, {event.PartOutcome, fillActionTrailOutcome},
+		{event.PartPrincipal, fillActionTrailPrincipal}, {event.PartResources, fillActionTrailResources},
 		{event.PartOCSF, fillActionTrailOCSF}}, actionTrailMapped},
 	{event.CloudTrail, isCloudTrail, beginCloudTrail, [...]filling{
-		{event.PartOrigin, fillCloudTrailOrigin}, {event.PartOutcome, fillCloudTrailOutcome},
-		{event.PartPrincipal, fillCloudTrailActor}, {event.PartResources, fillCloudTrailResources},
+		{event.PartIP, setIP}, {event.PartUserAgent, setUserAgent}, {event.PartOutcome, fillCloudTrailOutcome},
+		{event.PartPrincipal, fillCloudTrailPrincipal}, {event.PartResources, fillCloudTrailResources},
 		{event.PartOCSF, fillCloudTrailOCSF}}, cloudTrailMapped},
 }
 
@@ -106,10 +106,10 @@ func (d *document) begin(ev *event.Event, rec Record) error {
 }
 
 // Fill makes closed parts of the event that was begun from d. An insight has
-// no outcome, no principal and no resources.
+// nothing but a user agent and its OCSF form.
 func (d *document) Fill(ev *event.Event, parts event.Parts) {
 	for _, f := range d.format.fill {
-		if parts&f.part != 0 && (ev.Kind != "insight" || f.part&(event.PartOrigin|event.PartOCSF) != 0) {
+		if parts&f.part != 0 && (ev.Kind != "insight" || f.part&(event.PartUserAgent|event.PartOCSF) != 0) {
 			f.fill(ev, d)
 		}
 	}
@@ -131,7 +131,7 @@ func (d *document) fillCommon(ev *event.Event) {
 	m.CorrelationUID = d.str(fSharedID)
 	m.Product.Version = m.LogVersion
 	ev.API.Version = d.word(fAPIVersion)
-	ev.HTTPRequest.UserAgent = d.word(fUserAgent)
+	ev.HTTPRequest.UserAgent = ev.UserAgent
 }
 
 // contentID identifies a record without an event id by what it says.

@@ -67,7 +67,7 @@ func TestAFieldIsWholeOnceItsPartsAreLoaded(t *testing.T) {
 }
 
 func TestTheOrderInWhichPartsAreLoadedDoesNotMatter(t *testing.T) {
-	parts := []event.Parts{event.PartOrigin, event.PartOutcome, event.PartPrincipal, event.PartResources, event.PartOCSF,
+	parts := []event.Parts{event.PartIP, event.PartUserAgent, event.PartOutcome, event.PartPrincipal, event.PartResources, event.PartOCSF,
 		event.PartRequest, event.PartResponse, event.PartRaw, event.PartUnmapped}
 	for _, file := range fixtures(t) {
 		object := readable(t, file)

@@ -120,7 +120,8 @@ func (e *Event) Reset() {
 // unbegin empties an event that was begun and of which no part was made, as
 // most are: the rest of it is empty.
 func (e *Event) unbegin() {
-	e.ID, e.Time, e.Provider, e.Service, e.Action, e.Kind, e.Account, e.Region = "", time.Time{}, "", "", "", "", "", ""
+	e.ID, e.Time, e.Provider, e.Service, e.Action, e.Kind = "", time.Time{}, "", "", "", ""
+	e.Access, e.Account, e.Region = "", "", ""
 	e.API.Service, e.API.Operation, e.Format = APIService{}, "", ""
 	e.RawJSON, e.RequestRaw, e.ResponseRaw, e.Rest = nil, nil, nil, nil
 }

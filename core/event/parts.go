@@ -1,7 +1,7 @@
 package event
 
 // Parts says which parts of an event are wanted. What no part names (the id,
-// time, provider, service, action, kind, account and region) is there from the
+// time, provider, service, action, kind, access, account and region) is there from the
 // start; the rest is made by [Event.Load], because most events meet no rule
 // that looks at it.
 type Parts uint16
@@ -16,7 +16,8 @@ const (
 
 // The closed parts are typed fields.
 const (
-	PartOrigin    Parts = 1 << (iota + 4) // Access, IP, UserAgent
+	PartIP        Parts = 1 << (iota + 4) // IP
+	PartUserAgent                         // UserAgent
 	PartOutcome                           // Outcome, Error and the status
 	PartPrincipal                         // Principal
 	PartResources                         // Resource, Resources
@@ -24,7 +25,7 @@ const (
 
 	// PartsOpen and PartsClosed are all of a kind; PartsAll is everything.
 	PartsOpen   = PartRequest | PartResponse | PartRaw | PartUnmapped
-	PartsClosed = PartOrigin | PartOutcome | PartPrincipal | PartResources | PartOCSF
+	PartsClosed = PartIP | PartUserAgent | PartOutcome | PartPrincipal | PartResources | PartOCSF
 	PartsAll    = PartsOpen | PartsClosed
 )
 
@@ -32,10 +33,12 @@ const (
 // names in Event's expr tags, whole): the open parts of `api` included.
 func PartsOf(name string) Parts {
 	switch name {
-	case "id", "time", "provider", "service", "action", "kind", "account", "region":
+	case "id", "time", "provider", "service", "action", "kind", "access", "account", "region":
 		return 0
-	case "access", "ip", "user_agent":
-		return PartOrigin
+	case "ip":
+		return PartIP
+	case "user_agent":
+		return PartUserAgent
 	case "outcome", "error":
 		return PartOutcome
 	case "principal":
