@@ -244,8 +244,6 @@ func drawNumber(t *rapid.T) string {
 	return pick(t, "class_uid", "activity_id", "actor.session.created_time", "len("+drawText(t, 0)+")", "len("+drawOpen(t)+")", "len(resources)", "int("+drawOpen(t)+")", "indexOf("+drawText(t, 0)+", "+drawWord(t)+")")
 }
 
-var names = []string{"a", "b", "é", "a b", "n", ""}
-
 // drawOpen is a path into an open part.
 func drawOpen(t *rapid.T) string {
 	path := pick(t, "request.a", "request", "response", "raw", "api.request.data", "unmapped", "request.a", "raw.a")
