@@ -3,11 +3,13 @@
 //
 // [Load] reads trees of files (load.go), merges defaults and overrides
 // (merge.go, overrides.go) and compiles every expression: names are resolved
-// (names.go), types checked (compile.go), and the tree made safe to run on any
-// record (patch.go, bounded.go). The result is a [Set], which never changes;
-// each goroutine matches with its own [Matcher] (match.go). Every mistake of
-// every file is a diagnostic at its place; a set is made of all files or not
-// at all.
+// (names.go), types checked (compile.go), the tree made safe to run on any
+// record (patch.go, bounded.go) and turned into a Go closure over the event
+// (closure.go), or a program of expr's machine where it has a form that closures
+// do not know. The result is a [Set], which never changes; each goroutine
+// matches with its own [Matcher] (match.go), which tries the rules that an event
+// can match (index.go). Every mistake of every file is a diagnostic at its
+// place; a set is made of all files or not at all.
 //
 // The language is described in docs/rules.md.
 package rule
