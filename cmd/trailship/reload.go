@@ -36,6 +36,9 @@ func (d *daemon) reload(ctx context.Context, why string, withConfig bool) {
 		d.refuse(why, list)
 		return
 	}
+	if !withConfig && d.reloads.last() == "ok" && slices.Equal(p.set.Files, d.rules.Load().Files) {
+		return // something else in the folder changed
+	}
 	d.swap(p.set)
 	if withConfig {
 		d.apply(now, p)

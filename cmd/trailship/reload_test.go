@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/trailship/trailship/core/config"
@@ -54,5 +55,23 @@ func writeProgram(t *testing.T, path, text string) {
 	write(t, path, text)
 	if err := os.Chmod(path, 0o755); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A log that the shell writes beside a rule file would otherwise make each
+// "reloaded" in it the cause of the next.
+func TestWhatIsWrittenBesideTheRulesReloadsNothing(t *testing.T) {
+	d := newDaemonTest(t, map[string]string{
+		"trailship.yaml": strings.ReplaceAll(daemonConfig, "paths: [rules]", "paths: [r.yaml]"),
+		"r.yaml":         ruleFile("old"), "trails/a.json": trail("a"),
+	})
+	d.start()
+	d.eventually("a is judged", func() bool { return len(d.alerts()["a"]) > 0 })
+	d.rename("notes", "not a rule\n")
+	d.rename("r.yaml", ruleFile("new"))
+	d.hears("msg=reloaded")
+	d.stop()
+	if n := strings.Count(d.output(), "msg=reloaded"); n != 1 {
+		t.Errorf("reloaded %d times, want once:\n%s", n, d.output())
 	}
 }

@@ -36,7 +36,10 @@ func (t *treeReading) visit(path string) {
 		t.add("absent", path)
 	case info.IsDir():
 		t.folder(path)
-	case info.Mode().IsRegular(): // a pipe would block for ever
+	case !info.Mode().IsRegular(): // a pipe would block for ever
+	case info.Size() > maxFile: // no rule file is, but a database beside one may be
+		t.add("large", path)
+	default:
 		t.file(path)
 	}
 }
@@ -87,7 +90,7 @@ func (t *treeReading) add(words ...string) {
 
 // ignored names what cannot change a rule: hidden files (Kubernetes' ..data
 // among them, whose files are seen through their links), what editors leave
-// behind, and documentation.
+// behind, documentation, and what programs keep writing beside rules.
 func ignored(name string) bool {
 	switch {
 	case strings.HasPrefix(name, "."), strings.HasSuffix(name, "~"):
@@ -98,7 +101,7 @@ func ignored(name string) bool {
 		return true
 	}
 	switch strings.ToLower(filepath.Ext(name)) {
-	case ".swp", ".swo", ".swx", ".tmp", ".bak", ".md":
+	case ".swp", ".swo", ".swx", ".tmp", ".bak", ".md", ".log", ".db":
 		return true
 	}
 	return false
