@@ -55,7 +55,7 @@ func (d *daemon) bucketSource(s config.Source) *s3.Source {
 			AccessKeyID: string(s.Credentials.AccessKeyID), SecretAccessKey: string(s.Credentials.SecretAccessKey),
 			SessionToken: string(s.Credentials.SessionToken),
 		},
-		SQS: s3.SQS{URL: s.SQS}, Log: d.log, Metrics: d.bucketMetrics,
+		SQS: s3.SQS{URL: s.SQS, Workers: max(1, d.workers)}, Log: d.log, Metrics: d.bucketMetrics,
 	}
 }
 

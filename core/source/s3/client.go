@@ -157,8 +157,14 @@ func (c *client) list(ctx context.Context, prefix, after string, folders bool) i
 	}
 	return func(yield func(page, error) bool) {
 		pages := s3.NewListObjectsV2Paginator(c.api, in)
+		course := course{prefix: prefix}
 		for pages.HasMorePages() {
 			p, err := c.page(ctx, pages)
+			if err == nil {
+				if p, err = course.next(p); err != nil {
+					err = fmt.Errorf("listing %s: %w", c.url(prefix), err)
+				}
+			}
 			if !yield(p, err) || err != nil {
 				return
 			}
@@ -177,7 +183,10 @@ func (c *client) page(ctx context.Context, pages *s3.ListObjectsV2Paginator) (p 
 	encoded := out.EncodingType == types.EncodingTypeUrl
 	for _, o := range out.Contents {
 		found := objectOf(o)
-		found.key = decoded(found.key, encoded)
+		if found.key = decoded(found.key, encoded); len(found.key) > maxKey {
+			c.log().Warn("an object is passed over: its key is too long", "source", c.Name, "bytes", len(found.key), "key", found.key[:200])
+			continue
+		}
 		p.objects = append(p.objects, found)
 	}
 	for _, f := range out.CommonPrefixes {

@@ -15,6 +15,7 @@ type deliveries struct {
 	byKey map[string]map[*delivery]struct{}
 	done  []string      // receipts of messages to delete
 	news  chan struct{} // has something in it when done has
+	freed chan struct{} // has something in it when an object may not be read any more
 }
 
 // delivery is a message.
@@ -43,7 +44,7 @@ const (
 )
 
 func newDeliveries() *deliveries {
-	return &deliveries{held: map[*delivery]struct{}{}, byKey: map[string]map[*delivery]struct{}{}, news: make(chan struct{}, 1)}
+	return &deliveries{held: map[*delivery]struct{}{}, byKey: map[string]map[*delivery]struct{}{}, news: make(chan struct{}, 1), freed: make(chan struct{}, 1)}
 }
 
 // hold takes on a message that announces objects.
@@ -71,6 +72,29 @@ func (d *deliveries) moved(key string, to state, until time.Time) {
 			a.state, a.until = to, until
 		}
 	}
+	signal(d.freed)
+}
+
+// reading is how many announced objects are being read.
+func (d *deliveries) reading() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, messages := range d.byKey {
+		for m := range messages {
+			if m.left[key].state == open {
+				n++
+				break // however many announced it
+			}
+		}
+	}
+	return n
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // finish says that there is nothing left to do for a version of an object.
@@ -94,6 +118,7 @@ func (d *deliveries) strike(m *delivery, key string) {
 	if len(d.byKey[key]) == 0 {
 		delete(d.byKey, key)
 	}
+	signal(d.freed)
 }
 
 // settle lets a message go that has nothing left.
@@ -103,10 +128,7 @@ func (d *deliveries) settle(m *delivery) {
 	}
 	delete(d.held, m)
 	d.done = append(d.done, m.receipt)
-	select {
-	case d.news <- struct{}{}:
-	default:
-	}
+	signal(d.news)
 }
 
 // settled returns the receipts of messages to delete, once.

@@ -188,7 +188,7 @@ func (g globs) wanted(key string) bool {
 
 // named says whether the globs want a key.
 func (g globs) named(key string) bool {
-	if strings.HasSuffix(key, "/") || len(key) <= g.cut {
+	if strings.HasSuffix(key, "/") || len(key) <= g.cut || len(key) > maxKey {
 		return false
 	}
 	return matches(g.include, key[g.cut:]) && !matches(g.exclude, key[g.cut:])

@@ -45,7 +45,7 @@ func (s *Source) Queue() *Queue {
 const (
 	defaultVisibility = 2 * time.Minute
 	longPoll          = 20 * time.Second
-	received          = 10 // messages at a time
+	received          = 10 // messages at a time, at most
 )
 
 // Scan implements source.Source: it waits for messages, once, and hands out
@@ -151,6 +151,10 @@ func (q *Queue) ownVisibility(ctx context.Context, api *sqs.Client) time.Duratio
 // receive waits for messages; the first time it only looks, so that whoever
 // waits for the source to work need not wait for news.
 func (q *Queue) receive(ctx context.Context) ([]types.Message, error) {
+	free, err := q.free(ctx)
+	if err != nil {
+		return nil, err
+	}
 	wait := q.SQS.Wait
 	if wait == 0 {
 		wait = longPoll
@@ -159,7 +163,7 @@ func (q *Queue) receive(ctx context.Context) ([]types.Message, error) {
 		wait = 0
 	}
 	out, err := q.api.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: &q.SQS.URL, MaxNumberOfMessages: received,
+		QueueUrl: &q.SQS.URL, MaxNumberOfMessages: int32(free),
 		WaitTimeSeconds: int32(wait / time.Second), VisibilityTimeout: int32(q.visibility / time.Second),
 	})
 	if err != nil {
@@ -167,6 +171,22 @@ func (q *Queue) receive(ctx context.Context) ([]types.Message, error) {
 	}
 	q.greeted = true
 	return out.Messages, nil
+}
+
+// free waits until there is a worker that could read what is received, and
+// returns how many messages to ask for.
+func (q *Queue) free(ctx context.Context) (messages int, err error) {
+	for q.SQS.Workers > 0 {
+		if free := q.SQS.Workers - q.waiting.reading(); free > 0 {
+			return min(free, received), nil
+		}
+		select {
+		case <-q.waiting.freed:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	return received, nil
 }
 
 // handOut hands out what the messages announce. All of them are held before
@@ -229,7 +249,7 @@ func hasPrefix(key, prefix string) bool {
 // look turns a notice into the object as it would be listed. What the notice
 // does not say, or says that decides, is asked for.
 func (q *Queue) look(c *scan, n notice) (object, error) {
-	if n.version == "" || n.at.Before(c.startsAt()) {
+	if n.version == "" || hasPrefix(n.version, unversioned) || n.at.Before(c.startsAt()) {
 		return c.bucket.head(c.ctx, n.key)
 	}
 	return object{key: n.key, version: n.version, size: n.size, modified: n.at}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -251,6 +252,66 @@ func TestEveryObjectOfAFullQueueIsHandedOutOnce(t *testing.T) {
 	slices.Sort(got)
 	slices.Sort(want)
 	n.want("objects", got, want...)
+	if n.left() != 0 {
+		t.Errorf("%d messages are left", n.left())
+	}
+}
+
+func TestOnlyWhatFreeWorkersCanTakeIsReceived(t *testing.T) {
+	n := newNotified(t)
+	n.Source.SQS.Workers = 2
+	for _, key := range []string{"a.json", "b.json", "c.json", "d.json"} {
+		n.put(key, n.clock)
+		n.queue.Send(s3test.S3Event(n.notice(key)))
+	}
+	var reading []io.ReadCloser
+	read := func(o source.Object) error {
+		r, err := o.Open(context.Background())
+		reading = append(reading, r)
+		return err
+	}
+	n.want("with two free workers", n.receive(read), "a.json", "b.json")
+	if _, received := n.queue.Len(); received != 2 {
+		t.Errorf("%d messages are taken from others, want 2", received)
+	}
+
+	// While both read, nothing is received; when one is through, one is.
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	err := n.from.Scan(ctx, n.ledger, func(source.Object) error { t.Error("something is handed out"); return nil })
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want to wait", err)
+	}
+	reading[1].Close()
+	n.want("with one", n.receive(read), "c.json")
+}
+
+// Whoever can write into the queue must not make us read what is read.
+func TestAnnouncedVersionsThatAreNoETags(t *testing.T) {
+	n := newNotified(t)
+	n.put("a.json", n.clock)
+	real := n.notice("a.json")
+	n.ledger.Put("a.json", source.Entry{Version: strings.ToLower(real.ETag), Done: true})
+	for _, etag := range []string{"~1-1", "", "another"} {
+		n.queue.Send(s3test.S3Event(s3test.Notice{Bucket: "trails", Key: "a.json", ETag: etag, Size: real.Size}))
+		n.receive(func(o source.Object) error {
+			if _, err := o.Open(context.Background()); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%q: reading it gives %v", etag, err)
+			}
+			return nil
+		})
+	}
+	n.receive(nil)
+	if n.left() != 0 {
+		t.Errorf("%d messages are left", n.left())
+	}
+}
+
+func TestAMessageOfTenMegabytes(t *testing.T) {
+	n := newNotified(t)
+	n.queue.Send(`{"Records":[`+strings.Repeat(`{"eventName":"ObjectRemoved:Delete","s3":{}},`, 200_000)+`{}]}`, strings.Repeat("[", 10<<20))
+	n.receive(nil)
+	n.receive(nil)
 	if n.left() != 0 {
 		t.Errorf("%d messages are left", n.left())
 	}

@@ -64,7 +64,7 @@ func (r *body) Read(p []byte) (int, error) {
 		case err == nil || r.object.size < 0:
 		case r.offset == r.object.size:
 			err = io.EOF // whatever became of the connection after the last byte
-		case err == io.EOF:
+		case err == io.EOF && r.offset < r.object.size:
 			err = io.ErrUnexpectedEOF
 		}
 		if err == nil || err == io.EOF {

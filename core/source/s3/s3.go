@@ -85,6 +85,9 @@ type SQS struct {
 	Visibility time.Duration
 	// Wait is how long one receive waits for messages; zero is 20 s.
 	Wait time.Duration
+	// Workers is how many objects are read at a time. No more messages are
+	// received than there are free ones; zero is always enough.
+	Workers int
 }
 
 // DefaultInclude is what is read when Include is empty.
@@ -248,10 +251,17 @@ func note(key, text string) source.Object {
 	return source.Object{Key: key, Name: key, Done: source.Entry{Version: text, Done: true}}
 }
 
-// notes commits how far leaves are done.
+// notes commits how far leaves are done. The note of a leaf that gets no
+// further is looked up when the leaf was listed: the ledger drops what nobody
+// asks for, and without the note all of the leaf would be new again.
 func (c *scan) notes() error {
 	for _, f := range c.folders {
 		if !f.next.After(f.mark) {
+			if f.dated() && f.daily.Equal(c.now) {
+				if _, _, err := c.ledger.Entry(f.prefix + folderNote); err != nil {
+					return err
+				}
+			}
 			continue
 		}
 		if err := c.yield(note(f.prefix+folderNote, f.next.Format(time.DateOnly))); err != nil {
