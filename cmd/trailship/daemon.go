@@ -224,6 +224,14 @@ func statusOf(s ingest.SourceStatus) sourceStatus {
 	return out
 }
 
+func outputStatusOf(s deliver.Status, b store.Backlog) outputStatus {
+	out := outputStatus{Name: s.Name, Queued: b.Alerts, Bytes: b.Bytes, Up: s.Up, Open: s.Open, Error: s.Error}
+	if wait := time.Until(s.Retry).Round(time.Second); wait > 0 {
+		out.Retry = wait.String()
+	}
+	return out
+}
+
 // status is what /readyz shows.
 func (d *daemon) status() status {
 	l := d.live.Load()
@@ -240,12 +248,14 @@ func (d *daemon) status() status {
 	s.Letters = d.letters.counts()
 	for _, o := range l.config.Outputs {
 		r := l.outputs[o.Name]
+		if r == nil {
+			continue // it could not be started, and the daemon ends
+		}
 		b, err := d.store.Backlog(o.Name)
 		if err != nil {
 			s.Why = append(s.Why, "store: "+err.Error())
 		}
-		st := r.Status()
-		s.Outputs = append(s.Outputs, outputStatus{Name: o.Name, Queued: b.Alerts, Bytes: b.Bytes, Up: st.Up, Open: st.Open, Error: st.Error})
+		s.Outputs = append(s.Outputs, outputStatusOf(r.Status(), b))
 	}
 	s.Ready = len(s.Why) == 0
 	return s

@@ -64,6 +64,7 @@ type outputStatus struct {
 	Up     bool   `json:"up"`
 	Open   bool   `json:"circuit_open,omitempty"` // one alert is tried at each step
 	Error  string `json:"error,omitempty"`
+	Retry  string `json:"retry_in,omitempty"` // until the next try, or the end of a pause the output asked for
 }
 
 func (t *telemetry) handler() http.Handler {

@@ -147,8 +147,8 @@ func (c *client) config(o Output, log *slog.Logger) *plugin.ClientConfig {
 		StartTimeout:     startTimeout,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: c.tempDir},
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard}),
-		SyncStdout:       &logWriter{log: log, redact: o.Redact, text: "the plugin printed"},
-		SyncStderr:       &logWriter{log: log, redact: o.Redact, text: "the plugin printed"},
+		SyncStdout:       &logWriter{log: log, redact: o.Redact, quota: &c.proc.quota, text: "the plugin printed"},
+		SyncStderr:       &logWriter{log: log, redact: o.Redact, quota: &c.proc.quota, text: "the plugin printed"},
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)), grpc.WithWriteBufferSize(writeBuffer),
 		},

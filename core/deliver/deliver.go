@@ -111,7 +111,7 @@ type Status struct {
 	Name  string    `json:"name"`
 	Up    bool      `json:"up"`              // false since a whole batch failed, or its plugin is not running
 	Error string    `json:"error,omitempty"` // the last failure while it is not up
-	Retry time.Time `json:"retry,omitzero"`  // when it is tried again
+	Retry time.Time `json:"retry,omitzero"`  // when it is tried again, or goes on after a pause it asked for
 
 	// Open says that several calls in a row failed: since then one alert is
 	// tried at each step of the backoff, until one gets through.
@@ -181,13 +181,15 @@ func (d *Deliverer) loop(ctx, late context.Context, out sdk.Output) error {
 			continue
 		}
 		v := q.judge(batch, d.send(late, out, q, batch), time.Now())
+		var pause time.Duration
 		if t, ok := out.(throttler); ok {
-			q.hold(t.throttle(), time.Now())
+			pause = t.throttle()
+			q.hold(pause, time.Now())
 		}
 		if err := d.settle(late, v); err != nil {
 			return err
 		}
-		d.report(v, q.open())
+		d.report(v, q.open(), pause)
 	}
 	return nil
 }

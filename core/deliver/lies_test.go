@@ -70,6 +70,7 @@ var lies = map[string]func(id string) *pb.DeliverResponse{
 	"wordy": func(id string) *pb.DeliverResponse {
 		return &pb.DeliverResponse{Failed: []*pb.Failure{{Id: id, Message: strings.Repeat("words\n", 500_000)}}}
 	},
+	"tired": func(string) *pb.DeliverResponse { return &pb.DeliverResponse{ThrottleMs: math.MaxInt64} },
 	"large": func(id string) *pb.DeliverResponse {
 		return &pb.DeliverResponse{Failed: []*pb.Failure{{Id: id, Message: strings.Repeat("x", 5<<20)}}}
 	},
@@ -109,6 +110,22 @@ func TestAPluginThatAnswersNonsenseHarmsNothing(t *testing.T) {
 		if len(line) > 4*maxReason {
 			t.Errorf("a line of %d bytes in the log: %.200s", len(line), line)
 		}
+	}
+}
+
+func TestAPauseIsShownAndBounded(t *testing.T) {
+	o := pluginOutput(t, "liar", recordConfig{Path: filepath.Join(t.TempDir(), "out")})
+	o.TLS, o.MaxBatch = false, 1
+	log, text := debugLog()
+	s := &outlet{}
+	s.raise("tired-1", "a-1")
+	d := run(t, o, s, log)
+	eventually(t, "the pause is shown", func() bool { return !d.Status().Retry.IsZero() })
+	if st := d.Status(); !st.Up || time.Until(st.Retry) > maxAfter || time.Until(st.Retry) < maxAfter/2 {
+		t.Errorf("%+v", st)
+	}
+	if want := "the output asked for a pause"; !strings.Contains(text.String(), want) {
+		t.Errorf("%q is not in the log:\n%s", want, text.String())
 	}
 }
 

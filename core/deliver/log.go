@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxLine bounds one line of a plugin's log; a longer one is cut into several.
@@ -32,14 +33,16 @@ func eachLine(r io.Reader, f func(line []byte)) {
 }
 
 // readLog turns a plugin's standard error into lines of our log.
-func readLog(r io.Reader, log *slog.Logger, redact func(string) string, last *lastLine) {
+func (p *process) readLog(r io.Reader) {
 	eachLine(r, func(line []byte) {
-		line = []byte(redact(string(line)))
+		line = []byte(p.redact(string(line)))
 		level, msg, attrs := parseLog(line)
 		if attrs == nil || level >= slog.LevelError {
-			last.set(msg)
+			p.last.set(msg)
 		}
-		log.LogAttrs(context.Background(), level, msg, attrs...)
+		if p.quota.take(len(line), time.Now(), p.log) {
+			p.log.LogAttrs(context.Background(), level, msg, attrs...)
+		}
 	})
 }
 
@@ -100,6 +103,7 @@ func (l *lastLine) get() string {
 type logWriter struct {
 	log    *slog.Logger
 	redact func(string) string
+	quota  *quota
 	text   string // what is said about each line
 	buf    []byte
 }
@@ -115,7 +119,7 @@ func (w *logWriter) Write(p []byte) (int, error) {
 		if i < 0 {
 			i = maxLine - 1
 		}
-		if line := bytes.TrimSpace(w.buf[:i]); len(line) > 0 {
+		if line := bytes.TrimSpace(w.buf[:i]); len(line) > 0 && w.quota.take(len(line), time.Now(), w.log) {
 			w.log.Info(w.text, "text", w.redact(string(line)))
 		}
 		w.buf = w.buf[i+1:]

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -67,6 +68,8 @@ var testPlugins = map[string]func(){
 		fmt.Println("1|1|unix|" + strings.Repeat("x", 100<<10))
 		select {}
 	},
+	"parent": func() { sdk.Serve("parent", openParent) },
+	"flood":  func() { sdk.Serve("flood", openFlood) },
 	"dies": func() {
 		fmt.Fprintln(os.Stderr, "cannot find my licence")
 		os.Exit(7)
@@ -141,6 +144,33 @@ func openRecord(_ context.Context, c recordConfig) (sdk.Output, error) {
 	}), nil
 }
 
+// openParent starts two children that stay, one of them in a session of its
+// own, and writes their pids.
+func openParent(_ context.Context, c recordConfig) (sdk.Output, error) {
+	var pids string
+	for _, apart := range []bool{false, true} {
+		cmd := exec.Command("/bin/sleep", "600")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: apart}
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		pids += fmt.Sprintln(cmd.Process.Pid)
+	}
+	return rigid{}, os.WriteFile(c.Path, []byte(pids), 0o600)
+}
+
+// openFlood writes 8 MiB to each of its streams for every alert.
+func openFlood(ctx context.Context, c recordConfig) (sdk.Output, error) {
+	out, err := openRecord(ctx, c)
+	text := []byte(strings.Repeat(strings.Repeat("x", 1023)+"\n", 8<<10))
+	return sdk.Each(func(ctx context.Context, a sdk.Alert) error {
+		syscall.Write(1, text)
+		os.Stderr.Write(text)
+		fmt.Fprintln(os.Stderr, "the last words")
+		return out.Deliver(ctx, []sdk.Alert{a})
+	}), err
+}
+
 // lines returns the lines of a file, sorted or as they are.
 func lines(t *testing.T, path string) []string {
 	t.Helper()
@@ -181,11 +211,15 @@ func flush(t *testing.T, d *Deliverer) {
 }
 
 // doomedDaemon runs a plugin and waits to be killed; it prints the plugin's
-// pid. The plugin has started a child, which it prints too.
+// pid. The plugin has started children, whose pids are in the file out.
 func doomedDaemon(dir string) {
 	self, _ := os.Executable()
 	config, _ := json.Marshal(recordConfig{Path: filepath.Join(dir, "out")})
-	c, err := start(context.Background(), Output{Name: "doomed", Program: []string{self, "plugin", "record"}, TLS: true, RunDir: dir}, slog.New(slog.DiscardHandler))
+	runDir, err := RunDir(dir)
+	if err != nil {
+		panic(err)
+	}
+	c, err := start(context.Background(), Output{Name: "doomed", Program: []string{self, "plugin", "parent"}, TLS: true, RunDir: runDir}, slog.New(slog.DiscardHandler))
 	if err == nil {
 		err = c.configure(context.Background(), Output{Config: config, Timeout: time.Minute})
 	}

@@ -37,6 +37,7 @@ type process struct {
 
 	exited chan struct{} // closed when the process is reaped and its pipes are read
 	last   lastLine      // of standard error
+	quota  quota         // of what is logged of both streams
 
 	mu     sync.Mutex
 	alive  bool // started and not reaped: its number still means it
@@ -98,9 +99,10 @@ func (p *process) live(started chan<- error, outR, errR *os.File) {
 
 	var reading sync.WaitGroup
 	reading.Go(func() { p.readStdout(outR, toHost) })
-	reading.Go(func() { readLog(errR, p.log, p.redact, &p.last) })
+	reading.Go(func() { p.readLog(errR) })
 	awaitExit(p.cmd.Process.Pid)
 	p.buried()
+	endRelatives(p.socketDir)
 	p.cmd.Wait()
 	until := time.Now().Add(pipeGrace)
 	outR.SetReadDeadline(until)
@@ -127,7 +129,9 @@ func (p *process) readStdout(r io.Reader, toHost *io.PipeWriter) {
 			toHost.Close()
 			return
 		}
-		p.log.Warn("the plugin wrote to its standard output", "text", p.redact(string(line)))
+		if p.quota.take(len(line), time.Now(), p.log) {
+			p.log.Warn("the plugin wrote to its standard output", "text", p.redact(string(line)))
+		}
 	})
 }
 

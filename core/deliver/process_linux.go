@@ -1,12 +1,15 @@
 package deliver
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 
+	"github.com/hashicorp/go-plugin"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,6 +38,34 @@ func awaitExit(pid int) {
 }
 
 func killGroup(p *os.Process) { syscall.Kill(-p.Pid, syscall.SIGKILL) }
+
+// endRelatives kills what plugins with sockets below dir have started and left
+// behind: each process that has the socket folder in its environment. It finds
+// also those that left the process group, and those of a daemon that was
+// killed and so could end nobody.
+func endRelatives(dir string) {
+	if dir == "" {
+		return
+	}
+	mark := []byte("\x00" + plugin.EnvUnixSocketDir + "=" + dir)
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		// Found first and read then: whoever gets the number after that is safe.
+		p, err := os.FindProcess(pid)
+		if err != nil {
+			continue
+		}
+		environ, _ := os.ReadFile("/proc/" + e.Name() + "/environ")
+		if _, rest, ok := bytes.Cut(append([]byte{0}, environ...), mark); ok && (len(rest) == 0 || rest[0] == 0 || rest[0] == '/') {
+			p.Kill()
+		}
+		p.Release()
+	}
+}
 
 // limit bounds what a process may have open, and keeps its memory, which holds
 // secrets, from becoming a file when it crashes.

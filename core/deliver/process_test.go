@@ -38,6 +38,9 @@ import (
 //	another protocol              CheckSaysWhyAProgramIsNotRun (old, new protocol)
 //	listen elsewhere              CheckSaysWhyAProgramIsNotRun (not a socket)
 //	outlive a killed daemon       NothingOutlivesAKilledDaemon
+//	leave its own children        WhatAPluginStartedEnds… (both)
+//	flood its log                 APluginThatFloodsItsLog…
+//	pause for ever                APauseIsShownAndBounded
 //
 // TestMain sees that no goroutine is left by any of them.
 
@@ -158,10 +161,10 @@ func TestASecretThePluginPrintsIsNotLogged(t *testing.T) {
 	var text bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&text, nil))
 	redact := func(text string) string { return strings.ReplaceAll(text, "s3cr3t", "•••") }
-	w := &logWriter{log: log, redact: redact, text: "the plugin printed"}
+	p := &process{log: log, redact: redact}
+	w := &logWriter{log: log, redact: redact, quota: &p.quota, text: "the plugin printed"}
 	fmt.Fprintln(w, "printed s3cr3t")
-	var last lastLine
-	readLog(strings.NewReader("wrote s3cr3t\n{\"level\":\"ERROR\",\"msg\":\"failed\",\"token\":\"s3cr3t\"}\n"), log, redact, &last)
+	p.readLog(strings.NewReader("wrote s3cr3t\n{\"level\":\"ERROR\",\"msg\":\"failed\",\"token\":\"s3cr3t\"}\n"))
 	if got := text.String(); strings.Contains(got, "s3cr3t") || strings.Count(got, "•••") != 3 {
 		t.Error(got)
 	}

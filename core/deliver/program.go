@@ -135,7 +135,7 @@ const (
 
 // RunDir returns an empty private folder for sockets that belongs to dataDir,
 // of which only one daemon may use it at a time. What a killed daemon left in
-// it is removed. It is below dataDir unless that path is too long for sockets;
+// it is removed, and what its plugins had started is ended. It is below dataDir unless that path is too long for sockets;
 // then it is in the temporary folder.
 func RunDir(dataDir string) (string, error) {
 	abs, err := filepath.Abs(dataDir)
@@ -147,6 +147,7 @@ func RunDir(dataDir string) (string, error) {
 		sum := sha256.Sum256([]byte(abs))
 		dir = filepath.Join(tempDir(), fmt.Sprintf("trailship-%d-%x", os.Getuid(), sum[:6]))
 	}
+	endRelatives(dir)
 	if err := os.RemoveAll(dir); err != nil {
 		return "", fmt.Errorf("clearing the socket folder: %w", err)
 	}

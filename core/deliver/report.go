@@ -9,13 +9,17 @@ import (
 )
 
 // report counts and logs what became of a batch, one line per backoff step.
-// open says that the circuit is open now.
-func (d *Deliverer) report(v verdict, open bool) {
+// open says that the circuit is open now, and pause is what the output asked
+// for.
+func (d *Deliverer) report(v verdict, open bool, pause time.Duration) {
 	d.Metrics.count(d.Name, len(v.done), len(v.dead), v.retried)
 	d.Metrics.circuit(d.Name, open)
 	d.watchBacklog()
 	if v.answered() {
-		d.setStatus(Status{Name: d.Name, Up: true})
+		d.setStatus(Status{Name: d.Name, Up: true, Retry: after(pause)})
+	}
+	if pause >= longPause {
+		d.Log.Warn("the output asked for a pause", "pause", pause)
 	}
 	for i, r := range v.dead {
 		d.Log.Error("an alert was refused for good and is now a dead letter", "alert", v.buried[i].ID, "rule", v.buried[i].RuleID, "reason", r.Reason)
@@ -28,6 +32,17 @@ func (d *Deliverer) report(v verdict, open bool) {
 	case v.retried > 0:
 		d.Log.Warn("some alerts were not delivered", "error", d.Redact(v.failure.Error()), "alerts", v.retried, "retry_in", wait)
 	}
+}
+
+// longPause is a pause somebody may wonder about.
+const longPause = time.Minute
+
+// after is the end of a pause that begins now; zero for none.
+func after(pause time.Duration) time.Time {
+	if pause <= 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(pause)
 }
 
 func (d *Deliverer) setStatus(s Status) {
