@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -83,4 +84,41 @@ func TestAQueueThatIsNotThereDoesNotKeepTheListingFromReading(t *testing.T) {
 	if code := b.stop(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
+}
+
+// A message is deleted when its object is committed, not when it was received:
+// killed in between, the daemon reads the object in its next life, though no
+// listing shows it.
+func TestAMessageOutlivesADaemonThatIsKilledBeforeTheCommit(t *testing.T) {
+	queue := s3test.StartFauxqs(t, 2)
+	b := newBucketTest(t, fmt.Sprintf(`, poll: 1h, sqs: %q`, queue.URL), s3test.Options{})
+	b.proxy.Break(s3test.Fault{Op: s3test.List, Hide: func(string) bool { return true }})
+	asked, killed := make(chan struct{}, 10), make(chan struct{})
+	slow := b.proxy.Break(s3test.Fault{Op: s3test.Get, Before: func(*http.Request) {
+		asked <- struct{}{}
+		<-killed
+	}})
+	object := b.fresh(17, 1)[0]
+	b.gateway.Put(t, bucket, object.Key, object.Body)
+	if err := queue.Send(t.Context(), s3test.CloudTrail(bucket, object.Key)); err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	<-asked
+	b.kill()
+	close(killed)
+	slow()
+	if waiting, received := queue.Len(t); waiting+received != 1 {
+		t.Fatalf("%d messages are in the queue, want the one that was not committed", waiting+received)
+	}
+	b.start()
+	b.complete()
+	b.eventually("the queue is empty", func() bool {
+		waiting, received := queue.Len(t)
+		return waiting+received == 0
+	})
+	if n := b.metric("trailship_source_notifications_total", `result="object"`); n != 1 {
+		t.Errorf("%v objects were announced to the second life, want 1", n)
+	}
+	b.stop()
 }

@@ -57,6 +57,13 @@ func deliveriesOf(r *rand.Rand, leaves int, begin time.Time, span, apart time.Du
 // Objects arrive late and out of order, some days late. Everything is read, at
 // little more than one LIST for each poll of a leaf.
 func TestNothingLateIsMissed(t *testing.T) {
+	objects, most := 0, 0.0
+	defer func() {
+		if t.Failed() {
+			return
+		}
+		t.Logf("%d objects, none missed, none twice; at most %.2f LISTs for each poll of a leaf", objects, most)
+	}()
 	rapid.Check(t, func(t *rapid.T) {
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		leaves := rapid.IntRange(1, 3).Draw(t, "leaves")
@@ -107,7 +114,12 @@ func TestNothingLateIsMissed(t *testing.T) {
 		if missed > 0 {
 			t.Errorf("missed %d of %d objects", missed, len(all))
 		}
-		if each := float64(lists) / float64(leafPolls); !restarts && each > 1.3 {
+		objects += len(all)
+		if restarts {
+			return
+		}
+		each := float64(lists) / float64(leafPolls)
+		if most = max(most, each); each > 1.3 {
 			t.Errorf("%.2f LISTs for each poll of a leaf, want at most 1.3", each)
 		}
 	})
