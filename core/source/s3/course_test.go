@@ -135,3 +135,32 @@ func TestWhatAStrangeStoreListsIsReadAllTheSame(t *testing.T) {
 		t.Errorf("read (-want +got):\n%s", diff)
 	}
 }
+
+func FuzzCourse(f *testing.F) {
+	f.Add("AWSLogs/", "AWSLogs/b\nAWSLogs/a", "AWSLogs/1/")
+	f.Add("", "\n", "/")
+	f.Fuzz(func(t *testing.T, prefix, keys, folders string) {
+		var p page
+		for key := range strings.SplitSeq(keys, "\n") {
+			p.objects = append(p.objects, object{key: key})
+		}
+		if folders != "" {
+			p.folders = strings.Split(folders, "\n")
+		}
+		c := course{prefix: prefix}
+		got, err := c.next(p)
+		if err != nil {
+			return
+		}
+		before := ""
+		for _, o := range got.objects {
+			if o.key == "" || o.key < before || !strings.HasPrefix(o.key, prefix) {
+				t.Errorf("%q of %q after %q", o.key, prefix, before)
+			}
+			before = o.key
+		}
+		if _, err := c.next(got); err == nil && len(got.objects)+len(got.folders) > 0 {
+			t.Error("the same page again is no error")
+		}
+	})
+}
