@@ -2,7 +2,10 @@ package rule
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/trailship/trailship/core/diag"
 )
@@ -24,14 +27,25 @@ type Have struct {
 	Want int    `json:"want"`
 }
 
-// String is a filling in a line.
+// String is a filling in a line. Its key is quoted where it would not print.
 func (f *Filling) String() string {
 	s := ""
+	if f.Key != "" {
+		s = printable(f.Key) + ": "
+	}
 	for i, h := range f.Have {
 		if i > 0 {
 			s += ", "
 		}
 		s += fmt.Sprintf("%s %d of %d", h.What, h.Have, h.Want)
+	}
+	return s
+}
+
+// printable is a text that strangers chose, without what moves a cursor.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
 	}
 	return s
 }
@@ -57,6 +71,10 @@ func (x *explainer) remember(s *Set, before *Scratch, r *Rule, out Explanation) 
 	c := x.m.contributions[0]
 	var judge Judge
 	round := judge.Begin(before, s)
+	known, err := round.known(c)
+	if err != nil {
+		return out, err
+	}
 	if err := round.Add("", c); err != nil {
 		return out, err
 	}
@@ -72,6 +90,9 @@ func (x *explainer) remember(s *Set, before *Scratch, r *Rule, out Explanation) 
 		return out, err
 	}
 	out.Stopped = "so far " + filling.String()
+	if known != "" {
+		out.Stopped = known
+	}
 	for _, v := range round.Verdicts {
 		m := x.m.Alert(v, x.ev)
 		out.Matched, out.Stopped = true, ""
@@ -81,6 +102,32 @@ func (x *explainer) remember(s *Set, before *Scratch, r *Rule, out Explanation) 
 		out.Stopped = "this bucket of time alerted already: " + filling.String()
 	}
 	return out, nil
+}
+
+// known is why a value that is met now is not new; "" when it may be.
+func (r *Round) known(c Contribution) (string, error) {
+	s := c.Rule.state
+	m, err := r.memory(c.Rule)
+	if err != nil || m == nil || s.form != formFirstSeen {
+		return "", err
+	}
+	p := spot{group: groupOf(c.Group), value: groupOf([]string{c.Value})}
+	per, err := m.group(p.group)
+	if err != nil {
+		return "", err
+	}
+	v, err := m.value(p)
+	switch at := c.Time.UnixMilli(); {
+	case err != nil:
+		return "", err
+	case v.exists && at-v.seen.newest < s.within:
+		return fmt.Sprintf("%s was seen at %s", printable(c.Value), timeOf(v.seen.newest).Format(time.RFC3339)), nil
+	case !per.exists:
+		return printable(c.Value) + " is the first value, which is only learned", nil
+	case at-m.meta.oldest < s.warmup:
+		return "still warming up, which ends at " + timeOf(m.meta.oldest+s.warmup).Format(time.RFC3339), nil
+	}
+	return "", nil
 }
 
 // full says that everything that is wanted is there.

@@ -151,43 +151,40 @@ func (s *stateful) enough(prev, cur *window) bool {
 }
 
 // choose picks distinct events for the steps in order, nil when it cannot. It
-// goes through time and is always as far as it can be: with what it holds at a
-// time, nothing is possible that is not with more steps done. Events of the
-// same time may serve steps in any order, so there it matches them to the
-// places that are still open, in order, as far as that goes.
+// goes back through time, so that what it shows ends with the newest event, and
+// is always as far as it can be: with what it holds at a time, nothing is
+// possible that is not with more steps done. Events of the same time may serve
+// steps in any order, so there it matches them to the places that are still
+// open, from the last on, as far as that goes.
 func (s *stateful) choose(seen []mark) [][]mark {
-	var places []int // the step of each place, in order
-	for i, st := range s.steps {
-		for range st.count {
-			places = append(places, i)
-		}
-	}
 	chosen := make([][]mark, len(s.steps))
-	for i := 0; i < len(seen) && len(places) > 0; {
-		j := i
-		for j < len(seen) && seen[j].at == seen[i].at {
-			j++
+	places := s.open(nil, chosen)
+	for j := len(seen); j > 0 && len(places) > 0; {
+		i := j - 1
+		for i > 0 && seen[i-1].at == seen[i].at {
+			i--
 		}
 		for place, taken := range assign(seen[i:j], places) {
 			step := places[place]
 			chosen[step] = append(chosen[step], seen[i+taken])
 		}
-		n := 0
-		for _, c := range chosen {
-			n += len(c)
-		}
-		places = places[:0]
-		for k, st := range s.steps {
-			for range st.count - len(chosen[k]) {
-				places = append(places, k)
-			}
-		}
-		i = j
+		places = s.open(places[:0], chosen)
+		j = i
 	}
 	if len(places) > 0 {
 		return nil
 	}
 	return chosen
+}
+
+// open appends the step of each place that is not taken yet, the last first.
+func (s *stateful) open(places []int, chosen [][]mark) []int {
+	for i := len(s.steps) - 1; i >= 0; i-- {
+		for range s.steps[i].count - len(chosen[i]) {
+			places = append(places, i)
+		}
+	}
+	return places
 }
 
 // assign gives events of one time to as many places as it can without a gap,
@@ -242,8 +239,8 @@ func augment(events []mark, places, holder []int, tried []bool, place int) bool 
 // chosen is what a complete sequence shows.
 func (s *stateful) chosen(steps [][]mark) *sight {
 	out := &sight{steps: make([]stepEnv, len(steps))}
-	for i, marks := range steps {
-		out.steps[i] = stepEnv{Time: timeOf(marks[len(marks)-1].at), Count: len(marks)}
+	for i, marks := range steps { // the newest first
+		out.steps[i] = stepEnv{Time: timeOf(marks[0].at), Count: len(marks)}
 		out.marks = append(out.marks, marks...)
 	}
 	slices.SortStableFunc(out.marks, mark.order)

@@ -1,5 +1,3 @@
-package rule
-
 // Rules that remember: threshold, sequence and first_seen.
 //
 // A [Matcher] computes, without any state, what one event contributes to a rule
@@ -22,12 +20,12 @@ package rule
 // one that is still due is raised by whichever contribution completes it. A
 // contribution to bucket b is therefore followed by looking at b and b+1.
 //
-// Threshold (count.go). Of a bucket the newest `count` are kept. With that many
+// Threshold (window.go). Of a bucket the newest `count` are kept. With that many
 // in it, its last event sees all of them: the bucket fires, exactly. With fewer,
 // nothing was forgotten. For the bucket behind it only the end of this one
 // counts, and the newest `count` of it are enough to reach `count`.
 //
-// Distinct (distinct.go). Of each value the oldest and the newest contribution
+// Distinct (window.go). Of each value the oldest and the newest contribution
 // are kept while there are fewer than `count` values: a prefix of the bucket
 // holds a value when its oldest is in it, a suffix when its newest is. With
 // `count` values the bucket fires, and as a predecessor the `count` values with
@@ -48,6 +46,7 @@ package rule
 // everything before it is known by then, and the answer is that of the sorted
 // run. Within the waiting span, shorter than `remember`, only the earliest of a
 // value can be new, so one candidate and two times are all that is kept of it.
+package rule
 
 // State is where rules remember: text keys in order under a rule's id. It
 // belongs to one transaction and one goroutine.

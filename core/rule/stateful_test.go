@@ -122,12 +122,12 @@ rules:
 		}
 	}
 	want := map[string][]string{
-		"count":  {"so far events in 10m 1 of 2", "alert 2: events in 10m 2 of 2", "this bucket of time alerted already: events in 10m 2 of 2"},
+		"count":  {"so far ci: events in 10m 1 of 2", "alert 2: ci: events in 10m 2 of 2", "this bucket of time alerted already: ci: events in 10m 2 of 2"},
 		"values": {"so far values in 10m 1 of 2", "so far values in 10m 1 of 2", "so far values in 10m 1 of 2"},
 		"steps":  {"so far a 1 of 1, b 0 of 1", "so far a 1 of 1, b 0 of 1", "so far a 1 of 1, b 0 of 1"},
 		"empty":  {"every value of its key is empty", "every value of its key is empty", "every value of its key is empty"},
 		"other":  {"the condition is not true", "the condition is not true", "the condition is not true"},
-		"new":    {"so far values known 1 of 2", "so far values known 1 of 2", "so far values known 1 of 2"},
+		"new":    {"198.51.100.7 is the first value, which is only learned", "198.51.100.7 was seen at 2026-08-01T09:30:00Z", "198.51.100.7 was seen at 2026-08-01T09:30:00Z"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("explained (-want +got):\n%s", diff)
