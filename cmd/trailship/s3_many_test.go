@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/trailship/trailship/core/ingest"
+	"github.com/trailship/trailship/core/source/s3"
 	"github.com/trailship/trailship/core/source/s3/s3test"
+	"github.com/trailship/trailship/core/store/bolt"
 )
 
 var keys = flag.Int("keys", 0, "how many objects TestManyKeysCostNeitherMemoryNorListings puts under one prefix; docs/performance.md has 100000")
@@ -132,4 +136,32 @@ func (b *bucketTest) memory() (f footprint) {
 		f.file, _ = strconv.Atoi(string(m[1][1]))
 	}
 	return f
+}
+
+// The time left of a backfill of a bucket comes from a listing of its own.
+func TestASurveyOfABucketCountsWhatIsLeftToRead(t *testing.T) {
+	b := newBucketTest(t, "", s3test.Options{})
+	b.gateway.PutAll(t, bucket, b.fresh(51, 12))
+	if out, err := exec.Command(b.bin, "run", "--once", "-c", b.path("trailship.yaml")).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	begin := time.Now()
+	left := findings{whole: true}
+	for _, o := range b.fresh(52, 7) {
+		b.gateway.Put(t, bucket, o.Key, o.Body)
+		left.objects, left.bytes = left.objects+1, left.bytes+int64(len(o.Body))
+	}
+	st, err := bolt.Open(b.path("data/trailship.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	s := &survey{since: begin}
+	s.run(t.Context(), []ingest.Source{{Name: "trails", Source: &s3.Source{
+		Name: "trails", Bucket: bucket, Endpoint: b.proxy.URL, Region: "eu-west-1",
+		Credentials: s3.Credentials{AccessKeyID: s3test.AccessKey, SecretAccessKey: s3test.SecretKey},
+	}}}, st)
+	if got := s.found(); got != left {
+		t.Errorf("found %+v, want %+v", got, left)
+	}
 }
