@@ -126,7 +126,8 @@ func (w chosen) pick(s store.Letters) ([]store.DeadLetter, error) {
 	}), nil
 }
 
-// byID finds letters by their ids, or by how only their ids begin.
+// byID finds letters by their ids, or by how only their ids begin. An alert's
+// own id, which the log tells, does too.
 func byID(letters []store.DeadLetter, ids []string) (found []store.DeadLetter, err error) {
 	for _, id := range ids {
 		var fit []store.DeadLetter
@@ -135,7 +136,7 @@ func byID(letters []store.DeadLetter, ids []string) (found []store.DeadLetter, e
 				fit = []store.DeadLetter{d}
 				break
 			}
-			if strings.HasPrefix(d.ID, id) {
+			if strings.HasPrefix(d.ID, id) || strings.HasPrefix(d.Alert, id) {
 				fit = append(fit, d)
 			}
 		}

@@ -107,6 +107,9 @@ func TestARefusedAlertIsReplayedUnderTheIDItHad(t *testing.T) {
 		t.Errorf("row (-want +got):\n%s%s", diff, row.Detail)
 	}
 
+	if byAlert, _ := d.trailship(0, "dlq", "show", row.What[:8]); !strings.Contains(byAlert, row.ID) {
+		t.Errorf("the alert's own id finds\n%s", byAlert)
+	}
 	shown, _ := d.trailship(0, "dlq", "show", row.ID)
 	if !strings.Contains(shown, `"sessionToken": "•••"`) || strings.Contains(shown, "hush") || strings.Contains(shown, "\u009b") {
 		t.Errorf("a secret or a terminal's command is shown:\n%s", shown)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailship/trailship/core/config"
 	"github.com/trailship/trailship/core/deliver"
 	"github.com/trailship/trailship/core/diag"
 	"github.com/trailship/trailship/plugins"
@@ -95,16 +96,27 @@ func (p *program) allPlugins() ([]pluginRow, error) {
 	return rows, nil
 }
 
-// pluginDirs are those of the configuration; there need be none.
+// pluginDirs are those of the configuration; there need be none. Its secrets
+// are not needed: who looks for a plugin may not have them.
 func (p *program) pluginDirs() ([]string, error) {
-	if _, err := p.configFile(); err != nil {
+	path, err := p.configFile()
+	if err != nil {
 		return nil, nil
 	}
-	cfg, err := p.loadConfig()
-	if err != nil {
-		return nil, err
+	lenient := config.Env{
+		Lookup: func(name string) (string, bool) { return cmp.Or(os.Getenv(name), name), true },
+		ReadFile: func(path string) ([]byte, error) {
+			if text, err := os.ReadFile(path); err == nil {
+				return text, nil
+			}
+			return []byte("not to be had"), nil
+		},
 	}
-	return cfg.PluginDirs, nil
+	if cfg, _ := config.Load(path, p.flags.set, lenient); cfg != nil {
+		return cfg.PluginDirs, nil
+	}
+	_, err = p.loadConfig()
+	return nil, err
 }
 
 func (p *program) completePlugins(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

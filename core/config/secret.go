@@ -223,11 +223,17 @@ func (x *expander) lint(key, value diag.Node) {
 		return
 	}
 	switch {
-	case SoundsSecret(key.Value()):
+	case SoundsSecret(key.Value()) && !namesKey(key.Value(), text):
 		x.list = append(x.list, x.literal(value, "%s looks like a secret: use ${env:NAME} or ${file:/path} instead of writing it here", key.Value()))
 	case userInfo.MatchString(text):
 		x.list = append(x.list, x.literal(value, "there is a password in this address: use ${env:NAME} or ${file:/path} instead of writing it here"))
 	}
+}
+
+// namesKey says that a key called only "key" stands for something else than the
+// key itself: the file it is in, or a word.
+func namesKey(key, text string) bool {
+	return strings.EqualFold(key, "key") && (len(text) < 16 || strings.ContainsAny(text, "/."))
 }
 
 // literal is the warning about one of them, which no longer shows it.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,6 +44,9 @@ type config struct {
 func (c config) open() (sdk.Output, error) {
 	prefix, err := parsePrefix(or(c.Prefix, "trailship/eventDay={day}/"))
 	errs := []error{err, checkEndpoint(c.Endpoint)}
+	if strings.Contains(c.Bucket, "/") && !strings.HasPrefix(c.Bucket, "arn:") {
+		errs = append(errs, sdk.Invalidf("/bucket", "must be the name alone; what keys begin with is prefix"))
+	}
 	if c.KMSKey != "" && c.Encryption != string(types.ServerSideEncryptionAwsKms) {
 		errs = append(errs, sdk.Invalidf("/kms_key", "needs encryption: aws:kms"))
 	}

@@ -246,10 +246,11 @@ func TestNothingIsCalledBeforeTheFirstBatch(t *testing.T) {
 }
 
 func TestMistakesInTheConfigurationAreSaidTogether(t *testing.T) {
-	_, err := config{Bucket: "b", Prefix: "{acount}/", Endpoint: "lake.example.com", KMSKey: "k", Concurrency: -1}.open()
+	_, err := config{Bucket: "s3://b/x", Prefix: "{acount}/", Endpoint: "lake.example.com", KMSKey: "k", Concurrency: -1}.open()
 	want := strings.Join([]string{
 		"/prefix: {acount} is not known: there are {day}, {hour}, {account}, {region}, {severity}, {rule}",
 		"/endpoint: must be a URL such as https://s3.example.com, without a user",
+		"/bucket: must be the name alone; what keys begin with is prefix",
 		"/kms_key: needs encryption: aws:kms",
 		"/concurrency: must not be negative",
 	}, "\n")

@@ -124,10 +124,12 @@ func (s *suite) arrived(ctx context.Context, alerts ...*pb.Alert) (most int, err
 	if s.ReadBack == nil {
 		return 0, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.arrive)
-	defer cancel()
+	// A reading under way when the time is over may end: it is the one to tell.
+	enough := time.After(s.arrive)
 	for {
-		counts, err := s.held(ctx)
+		read, cancel := context.WithTimeout(ctx, s.call)
+		counts, err := s.held(read)
+		cancel()
 		missing := 0
 		for _, a := range alerts {
 			most = max(most, counts[a.Id])
@@ -139,8 +141,10 @@ func (s *suite) arrived(ctx context.Context, alerts ...*pb.Alert) (most int, err
 			return most, nil
 		}
 		select {
-		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		case <-enough:
 			if err != nil {
 				return 0, err
 			}
