@@ -1,9 +1,6 @@
 package rule
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -237,13 +234,6 @@ func (b *builder) keys(texts []diag.String, what string) []*expression {
 		}
 	}
 	return out
-}
-
-// shape is a hash of the block as it is written.
-func (b *builder) shape(form string, doc any) string {
-	text, _ := appendJSON([]byte(form), asData(reflect.ValueOf(doc)), 1<<20)
-	sum := sha256.Sum256(text)
-	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 // oneOrMany reads a text, or a list of them.
