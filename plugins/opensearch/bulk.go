@@ -49,10 +49,9 @@ func (ix *indexer) deliver(ctx context.Context, alerts []sdk.Alert, failed sdk.F
 		return
 	}
 	status, err := ix.send(ctx, alerts, failed)
-	tooMuch := status == http.StatusRequestEntityTooLarge || status == http.StatusBadRequest
 	switch {
 	case err == nil:
-	case tooMuch && len(alerts) > 1:
+	case atFault(status) && len(alerts) > 1:
 		half := len(alerts) / 2
 		ix.deliver(ctx, alerts[:half], failed)
 		ix.deliver(ctx, alerts[half:], failed)
@@ -93,10 +92,32 @@ func (ix *indexer) send(ctx context.Context, alerts []sdk.Alert, failed sdk.Fail
 // unexpected is the error of an answer that is not 200. Any other success
 // comes from something that is not the bulk API.
 func unexpected(resp *http.Response) error {
-	if err := sdk.HTTP(resp, nil); err != nil {
-		return err
+	err := sdk.HTTP(resp, nil)
+	permanent, _ := sdk.Judge(err)
+	switch {
+	case err == nil:
+		return fmt.Errorf("the server answered %s to a bulk request: is url right?", resp.Status)
+	case permanent && !atFault(resp.StatusCode):
+		return fmt.Errorf("%s: %v", advice(resp.StatusCode), err)
 	}
-	return fmt.Errorf("the server answered %s to a bulk request: is url right?", resp.Status)
+	return err
+}
+
+// atFault says that a status is about what was sent. Of all others nothing is
+// wrong with the alerts: an operator can mend it, and they are tried again.
+func atFault(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge
+}
+
+// advice says where to look.
+func advice(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "check username and password, or api_key"
+	case http.StatusForbidden:
+		return "allow the account to write to the index"
+	}
+	return "check url"
 }
 
 // body is a bulk request: for each alert a line that says what to do, and one
@@ -200,15 +221,10 @@ func (it item) verdict(create bool) error {
 		return nil // it is there: this is the second time
 	}
 	err := fmt.Errorf("the index answered %d %s: %q", it.Status, it.Error.Type, it.Error.Reason)
-	switch {
-	case it.Status == http.StatusTooManyRequests, it.Status >= 500, it.Status < 200:
-		return err
-	case it.Status == http.StatusConflict: // two writers of one document
-		return err
-	case it.Error.Type == "cluster_block_exception": // a full disk makes indices read-only
-		return err
+	if atFault(it.Status) {
+		return sdk.Permanent(err)
 	}
-	return sdk.Permanent(err)
+	return err
 }
 
 // Close lets go of idle connections.

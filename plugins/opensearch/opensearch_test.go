@@ -104,9 +104,9 @@ func TestEachAlertIsJudgedByItsOwnItem(t *testing.T) {
 		"busy false 0s the index answered 429 busy_exception: " + because,
 		"cluster_block false 0s the index answered 403 cluster_block_exception: " + because,
 		"down false 0s the index answered 503 down_exception: " + because,
-		"forbidden true 0s the index answered 403 forbidden_exception: " + because,
+		"forbidden false 0s the index answered 403 forbidden_exception: " + because,
 		"mapping true 0s the index answered 400 mapping_exception: " + because,
-		"missing true 0s the index answered 404 missing_exception: " + because,
+		"missing false 0s the index answered 404 missing_exception: " + because,
 		"zzz true 0s the alert is not JSON",
 	}
 	if diff := cmp.Diff(want, verdicts(err)); diff != "" {
@@ -144,8 +144,10 @@ func TestAnswersThatAreNotOfTheBulkAPI(t *testing.T) {
 		{200, `{"items":[{}]}`, "a false 0s the answer does not say what became of it"},
 		{200, `{"items":[{"create":{}}]}`, `a false 0s the index answered 0 : ""`},
 		{204, "", "a false 0s the server answered 204 No Content to a bulk request: is url right?"},
-		{301, "", "a true 0s the server answered 301 Moved Permanently"},
-		{401, `{"error":"no"}`, `a true 0s the server answered 401 Unauthorized: "{\"error\":\"no\"}"`},
+		{301, "", "a false 0s check url: the server answered 301 Moved Permanently"},
+		{401, `{"error":"no"}`, `a false 0s check username and password, or api_key: the server answered 401 Unauthorized: "{\"error\":\"no\"}"`},
+		{400, "", "a true 0s the server answered 400 Bad Request"},
+		{403, "", "a false 0s allow the account to write to the index: the server answered 403 Forbidden"},
 		{429, "", "a false 7s the server answered 429 Too Many Requests"},
 		{502, "", "a false 7s the server answered 502 Bad Gateway"},
 	} {
