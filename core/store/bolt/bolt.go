@@ -41,11 +41,13 @@ type Store struct {
 
 	fresh   bool       // the file was not there before
 	writing sync.Mutex // one writing transaction and its bookkeeping at a time
+	room    room       // of its values
 
 	mu      sync.Mutex
 	backlog map[string]store.Backlog
 	bounds  map[string]store.Backlog // see Bound
 	touched map[touch]struct{}       // ledger entries that were looked up and grow old
+	writes  uint64                   // transactions that were or may have been committed
 	swept   time.Time                // when Maintain last went through the ledger
 	broken  error                    // the damage that was found
 	closed  bool

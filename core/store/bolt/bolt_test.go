@@ -97,6 +97,22 @@ func TestNewerFormatIsRefused(t *testing.T) {
 	}
 }
 
+func TestFileWithPagesOfAnotherSizeIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{PageSize: 4096})
+	if err == nil {
+		err = db.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(path, Options{})
+	want := "opening the store: its pages have 4096 bytes instead of 16384: it was written by another version of trailship; use that one, or move the file away to begin anew"
+	if err == nil || err.Error() != want {
+		t.Errorf("Open says %q, want %q", err, want)
+	}
+}
+
 func TestNewStoreAfterACrashWhileItWasMade(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, fileName+".new"), []byte("half a file"), 0o600); err != nil {

@@ -138,8 +138,11 @@ func unseal(path string, key, sealed []byte) ([]byte, error) {
 }
 
 func checksum(path string, key, value []byte) uint32 {
-	sum := crc32.Update(0, castagnoli, []byte(path))
-	sum = crc32.Update(sum, castagnoli, key)
+	sum := ^uint32(0)
+	for i := range len(path) { // a text: crc32.Update would need a copy of it
+		sum = castagnoli[byte(sum)^path[i]] ^ sum>>8
+	}
+	sum = crc32.Update(^sum, castagnoli, key)
 	return crc32.Update(sum, castagnoli, value)
 }
 

@@ -41,6 +41,10 @@ type tx struct {
 	number  uint32 // of that day
 	rule    string // whose state was used last
 	memory  bucket // of it
+	source  string // whose entry was put last
+	entries bucket // of it
+	alerts  bucket
+	queues  map[string]bucket // by output, as far as they were used
 }
 
 // run calls fn. A panic of its own passes through; one of bbolt is damage.
@@ -83,11 +87,20 @@ func (t *tx) putEntry(sourceName, key string, e source.Entry) error {
 	if e.Seen.IsZero() {
 		e.Seen = t.now
 	}
-	b, err := rootBucket(t.t, ledgerBucket).makeSub([]byte(sourceName), nil)
-	if err != nil {
-		return err
+	if t.entries.Bucket == nil || t.source != sourceName {
+		b, err := rootBucket(t.t, ledgerBucket).makeSub([]byte(sourceName), nil)
+		if err != nil {
+			return err
+		}
+		t.source, t.entries = sourceName, b
 	}
-	return b.putSealed([]byte(key), appendEntry(make([]byte, sumSize, sumSize+48+len(e.Version)), e))
+	return t.entries.putSealed([]byte(key), appendEntry(t.sealed(entrySize(e)), e))
+}
+
+// sealed returns room for a value of up to size bytes, behind that for its
+// checksum.
+func (t *tx) sealed(size int) []byte {
+	return t.s.room.take(sumSize + size)[:sumSize]
 }
 
 // Raise implements store.Tx.
@@ -104,11 +117,12 @@ func (t *tx) raise(a store.Alert) (fresh bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	key := idKey(a.Hour, a.ID)
-	if known, err := day.get(key[:]); err != nil || known != nil {
+	id := idKey(a.Hour, a.ID)
+	key := append(t.s.room.take(len(id)), id[:]...)
+	if known, err := day.get(key); err != nil || known != nil {
 		return false, err
 	}
-	if err := day.put(key[:], nil); err != nil {
+	if err := day.putSealed(key, t.sealed(0)); err != nil {
 		return false, err
 	}
 	if len(a.Outputs) == 0 {
@@ -167,24 +181,41 @@ func (t *tx) enqueue(a store.Alert) error {
 	if err != nil {
 		return err
 	}
-	key := seqKeyOf(seq)
-	alerts := rootBucket(t.t, alertsBucket)
-	alerts.FillPercent = appendOnly
-	if err := alerts.putSealed(key, appendAlert(make([]byte, sumSize, sumSize+alertSize(a)), a)); err != nil {
+	key := binary.BigEndian.AppendUint64(t.s.room.take(8), seq)
+	if t.alerts.Bucket == nil {
+		t.alerts = rootBucket(t.t, alertsBucket)
+		t.alerts.FillPercent = appendOnly
+	}
+	if err := t.alerts.putSealed(key, appendAlert(t.sealed(alertSize(a)), a)); err != nil {
 		return err
 	}
-	queues := rootBucket(t.t, queueBucket)
 	for _, output := range outputs {
-		q, err := queues.makeSub([]byte(output), nil)
+		q, err := t.queueOf(output)
 		if err != nil {
 			return err
 		}
-		q.FillPercent = appendOnly
-		if err := q.put(key, binary.AppendUvarint(nil, uint64(size))); err != nil {
+		if err := q.putSealed(key, binary.AppendUvarint(t.sealed(binary.MaxVarintLen64), uint64(size))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// queueOf returns the queue of an output, made when there is none.
+func (t *tx) queueOf(output string) (bucket, error) {
+	if q, ok := t.queues[output]; ok {
+		return q, nil
+	}
+	q, err := rootBucket(t.t, queueBucket).makeSub([]byte(output), nil)
+	if err != nil {
+		return bucket{}, err
+	}
+	q.FillPercent = appendOnly
+	if t.queues == nil {
+		t.queues = map[string]bucket{}
+	}
+	t.queues[output] = q
+	return q, nil
 }
 
 // appendOnly fills pages to the end: nothing is ever inserted before it.

@@ -61,6 +61,9 @@ const (
 	entryFailed = 4 // for how long follows behind the version
 )
 
+// entrySize is about what appendEntry appends.
+func entrySize(e source.Entry) int { return 64 + len(e.Version) }
+
 func appendEntry(b []byte, e source.Entry) []byte {
 	flags := uint64(0)
 	if e.Done {

@@ -12,7 +12,8 @@ import (
 
 // The layout of bbolt's pages, in the byte order of the machine.
 const (
-	pageSize    = 4096
+	// An alert has 1 to 4 KiB: a page holds some, and is written in one go.
+	pageSize    = 16 << 10
 	pageHeader  = 16
 	elementSize = 16
 	bucketSize  = 16 // of a bucket's header: root page, sequence
@@ -32,7 +33,10 @@ func corrupt(format string, args ...any) error {
 }
 
 // meta is what a meta page says.
-type meta struct{ root, freelist, pages, tx uint64 }
+type meta struct {
+	pageSize                  uint32
+	root, freelist, pages, tx uint64
+}
 
 // readMetas returns the newer of the two meta pages. Both must be whole: a
 // commit older is not what was acknowledged, and a crash does not tear 64
@@ -45,6 +49,9 @@ func readMetas(f io.ReaderAt) (meta, error) {
 			return meta{}, corrupt("meta page %d: %v", i, err)
 		}
 		m, ok := parseMeta(page[pageHeader:])
+		if ok && m.pageSize != pageSize {
+			return meta{}, fmt.Errorf("its pages have %d bytes instead of %d: it was written by another version of trailship; use that one, or move the file away to begin anew", m.pageSize, pageSize)
+		}
 		if !ok {
 			return meta{}, corrupt("meta page %d: its checksum does not match", i)
 		}
@@ -60,8 +67,9 @@ func parseMeta(b []byte) (meta, bool) {
 	h := fnv.New64a()
 	h.Write(b[:summed])
 	ok := native.Uint32(b) == magic && native.Uint32(b[4:]) == version &&
-		native.Uint32(b[8:]) == pageSize && native.Uint64(b[summed:]) == h.Sum64()
+		native.Uint64(b[summed:]) == h.Sum64()
 	return meta{
+		pageSize: native.Uint32(b[8:]),
 		root:     native.Uint64(b[16:]),
 		freelist: native.Uint64(b[32:]),
 		pages:    native.Uint64(b[40:]),

@@ -19,7 +19,7 @@ func (s *Store) Next(output string, after uint64, max, maxBytes int) ([]store.Qu
 		if queue.Bucket == nil {
 			return nil
 		}
-		alerts, total := rootBucket(t, alertsBucket), int64(0)
+		alerts, total := newAlertCursor(t), int64(0)
 		cursor := queue.Cursor()
 		for key, sealed := cursor.Seek(seqKeyOf(after + 1)); key != nil; key, sealed = cursor.Next() {
 			size, err := queuedSize(queue, key, sealed)
@@ -29,7 +29,7 @@ func (s *Store) Next(output string, after uint64, max, maxBytes int) ([]store.Qu
 			if total += size; len(list) > 0 && (len(list) >= max || total > int64(maxBytes)) {
 				return nil
 			}
-			a, err := alertAt(alerts, key)
+			a, err := alerts.find(key)
 			if err != nil {
 				return err
 			}
@@ -43,18 +43,51 @@ func (s *Store) Next(output string, after uint64, max, maxBytes int) ([]store.Qu
 	return list, nil
 }
 
+// alertCursor finds alerts whose keys ascend: mostly each is the one behind the
+// last.
+type alertCursor struct {
+	path   string
+	cursor *bbolt.Cursor
+	begun  bool
+}
+
+func newAlertCursor(t *bbolt.Tx) alertCursor {
+	alerts := rootBucket(t, alertsBucket)
+	return alertCursor{path: alerts.path, cursor: alerts.Cursor()}
+}
+
+func (c *alertCursor) find(key []byte) (store.Alert, error) {
+	var at, sealed []byte
+	if c.begun {
+		at, sealed = c.cursor.Next()
+	}
+	if !bytes.Equal(at, key) {
+		at, sealed = c.cursor.Seek(key)
+	}
+	c.begun = true
+	if !bytes.Equal(at, key) {
+		sealed = nil
+	}
+	return openAlert(c.path, key, sealed)
+}
+
 // alertAt returns the alert under a sequence key, in memory of its own.
 func alertAt(alerts bucket, key []byte) (store.Alert, error) {
-	value, err := alerts.get(key)
+	return openAlert(alerts.path, key, alerts.Get(key))
+}
+
+// openAlert reads what is stored for an alert; nil is nothing.
+func openAlert(path string, key, sealed []byte) (store.Alert, error) {
+	if sealed == nil {
+		return store.Alert{}, damage(path, key, "it is missing, but an output waits for it")
+	}
+	value, err := unseal(path, key, sealed)
 	if err != nil {
 		return store.Alert{}, err
 	}
-	if value == nil {
-		return store.Alert{}, damage(alerts.path, key, "it is missing, but an output waits for it")
-	}
 	a, err := parseAlert(bytes.Clone(value))
 	if err != nil {
-		return store.Alert{}, damage(alerts.path, key, err.Error())
+		return store.Alert{}, damage(path, key, err.Error())
 	}
 	return a, nil
 }

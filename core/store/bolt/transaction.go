@@ -32,6 +32,8 @@ func (s *Store) update(fn func(*bbolt.Tx, changes) error) error {
 		return err
 	}
 	c, ran := changes{}, false
+	defer s.wrote()
+	defer s.room.reset()
 	err := s.guard(s.db.Update, func(t *bbolt.Tx) error {
 		s.db.NoFreelistSync = s.db.Stats().FreePageN > maxSyncedFree
 		err := fn(t, c)
@@ -48,6 +50,13 @@ func (s *Store) update(fn func(*bbolt.Tx, changes) error) error {
 		err = errors.Join(err, s.recount())
 	}
 	return err
+}
+
+// wrote says that what was read before may have changed.
+func (s *Store) wrote() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes++
 }
 
 // maxSyncedFree is up to how many free pages their list is written with each
