@@ -57,8 +57,11 @@ func (g globs) file(path string) bool {
 	if g.included(path) {
 		return true
 	}
+	if !isGrowing(path) {
+		return false
+	}
 	m := growingName.FindStringSubmatch(path)
-	return m != nil && m[1] != path && g.included(m[1])
+	return m[1] != path && g.included(m[1])
 }
 
 func (g globs) included(path string) bool {
@@ -114,4 +117,10 @@ func isHidden(path string) bool {
 }
 
 // isGrowing says whether a file of that name is read line by line as it grows.
-func isGrowing(path string) bool { return growingName.MatchString(path) }
+func isGrowing(path string) bool {
+	// Of most names the end tells, which is much cheaper.
+	if strings.HasSuffix(path, ".gz") || strings.HasSuffix(path, ".json") {
+		return false
+	}
+	return growingName.MatchString(path)
+}
