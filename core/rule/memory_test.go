@@ -109,6 +109,16 @@ func TestAMillionContributionsOfOneGroupCostABoundedState(t *testing.T) {
 	}
 }
 
+func TestLongValuesAreRememberedByTheirHash(t *testing.T) {
+	f := newFeed(t, forms["distinct"])
+	f.run(21, 21, func(i int) Contribution {
+		return Contribution{Event: fmt.Sprint(i), Time: start, Group: []string{"ci"}, Value: strings.Repeat("x", 60_000) + fmt.Sprint(i)}
+	})
+	if _, bytes := f.state.(*Scratch).size(); len(f.ids) != 1 || bytes > 4_000 {
+		t.Errorf("%d alerts and %d bytes of 21 long values, want one alert and a small state", len(f.ids), bytes)
+	}
+}
+
 func TestMoreGroupsThanTheCapAreEvictedAndCounted(t *testing.T) {
 	n, limit := 60_000, 6_000
 	if testing.Short() {

@@ -146,6 +146,9 @@ func (s *stateful) addValue(w *window, m mark, value string) added {
 	if w.spans == nil {
 		w.spans = map[string]sighting{}
 	}
+	if len(value) > maxID { // strangers choose it, and many are kept
+		value = eventKey(value)
+	}
 	old, known := w.spans[value]
 	v := old
 	if !known {
