@@ -68,7 +68,11 @@ func (x *explainer) remember(s *Set, before *Scratch, r *Rule, out Explanation) 
 		}
 		return out, nil
 	}
-	c := x.m.contributions[0]
+	return x.judge(s, before, x.m.contributions[0], out)
+}
+
+// judge applies the contribution to what was before, and says what it made.
+func (x *explainer) judge(s *Set, before *Scratch, c Contribution, out Explanation) (Explanation, error) {
 	var judge Judge
 	round := judge.Begin(before, s)
 	known, err := round.known(c)
@@ -78,28 +82,27 @@ func (x *explainer) remember(s *Set, before *Scratch, r *Rule, out Explanation) 
 	if err := round.Add("", c); err != nil {
 		return out, err
 	}
-	if err := round.decideRule(r, Forever); err != nil {
+	if err := round.decideRule(c.Rule, Forever); err != nil {
 		return out, err
 	}
-	filling, err := round.filling(c)
-	if err != nil {
+	if out.Memory, err = round.filling(c); err != nil {
 		return out, err
 	}
-	out.Memory = filling
 	if err := round.End(); err != nil {
 		return out, err
 	}
-	out.Stopped = "so far " + filling.String()
-	if known != "" {
-		out.Stopped = known
-	}
 	for _, v := range round.Verdicts {
 		m := x.m.Alert(v, x.ev)
-		out.Matched, out.Stopped = true, ""
-		out.AlertID, out.Message, out.Fields = m.ID, m.Message, m.Fields
+		out.Matched, out.AlertID, out.Message, out.Fields = true, m.ID, m.Message, m.Fields
 	}
-	if !out.Matched && filling.full() {
-		out.Stopped = "this bucket of time alerted already: " + filling.String()
+	switch {
+	case out.Matched:
+	case known != "":
+		out.Stopped = known
+	case out.Memory.full():
+		out.Stopped = "this bucket of time alerted already: " + out.Memory.String()
+	default:
+		out.Stopped = "so far " + out.Memory.String()
 	}
 	return out, nil
 }
