@@ -83,6 +83,20 @@ func (p *program) openState() (*bolt.Store, *config.Config, error) {
 	return s, cfg, err
 }
 
+// readState opens the store with the rules by which it is read.
+func (p *program) readState() (*bolt.Store, *config.Config, *rule.Set, error) {
+	s, cfg, err := p.openState()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	set, err := stateRules(cfg)
+	if err != nil {
+		s.Close()
+		return nil, nil, nil, err
+	}
+	return s, cfg, set, nil
+}
+
 // stateRules are the rules by which the state is read.
 func stateRules(cfg *config.Config) (*rule.Set, error) {
 	set, diags := loadRules(cfg.Rules.Paths, rule.Options{Outputs: outputNames(cfg)})

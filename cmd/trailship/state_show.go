@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +22,15 @@ type stateOverview struct {
 	File    string        `json:"file"`
 	Bytes   int64         `json:"bytes"`
 	Sources []sourceState `json:"sources"`
+	Queues  []queueState  `json:"queues"`
 	Rules   []ruleState   `json:"rules"`
+}
+
+// queueState is what waits for an output, also for one that is gone.
+type queueState struct {
+	Output string `json:"output"`
+	Alerts int64  `json:"alerts"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // sourceState is how far a source was read.
@@ -52,16 +62,12 @@ func (p *program) showState() error {
 	if err != nil {
 		return err
 	}
-	s, cfg, err := p.openState()
+	s, cfg, set, err := p.readState()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	set, err := stateRules(cfg)
-	if err != nil {
-		return err
-	}
-	out := stateOverview{File: filepath.Join(cfg.DataDir, "trailship.db"), Sources: []sourceState{}, Rules: []ruleState{}}
+	out := stateOverview{File: filepath.Join(cfg.DataDir, "trailship.db"), Sources: []sourceState{}, Queues: []queueState{}, Rules: []ruleState{}}
 	if info, err := os.Stat(out.File); err == nil {
 		out.Bytes = info.Size()
 	}
@@ -70,6 +76,13 @@ func (p *program) showState() error {
 	}
 	if out.Rules, err = ruleStates(s, set); err != nil {
 		return err
+	}
+	queues, err := s.Queues()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(queues)) {
+		out.Queues = append(out.Queues, queueState{name, queues[name].Alerts, queues[name].Bytes})
 	}
 	if format == "json" {
 		return json.NewEncoder(p.stdout).Encode(out)
@@ -194,8 +207,8 @@ func (p *program) printState(out stateOverview) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if len(out.Rules) == 0 {
-		return nil
+	if err := p.printQueues(out.Queues); err != nil || len(out.Rules) == 0 {
+		return err
 	}
 	fmt.Fprintln(p.stdout)
 	t = p.table("RULE", "FORM", "GROUPS", "WINDOWS", "WAITING", "FULLEST")
@@ -205,6 +218,18 @@ func (p *program) printState(out stateOverview) error {
 			form = "(no such rule)"
 		}
 		t.row(r.Rule, form, fmt.Sprint(r.Groups), fmt.Sprint(r.Windows), fmt.Sprint(r.Waiting), fullest(r.Fullest))
+	}
+	return t.flush()
+}
+
+func (p *program) printQueues(queues []queueState) error {
+	if len(queues) == 0 {
+		return nil
+	}
+	fmt.Fprintln(p.stdout)
+	t := p.table("OUTPUT", "ALERTS WAITING", "SIZE")
+	for _, q := range queues {
+		t.row(q.Output, fmt.Sprint(q.Alerts), fmt.Sprintf("%d bytes", q.Bytes))
 	}
 	return t.flush()
 }
@@ -258,15 +283,11 @@ func (p *program) exportState() error {
 	if _, err := p.format("ndjson"); err != nil {
 		return err
 	}
-	s, cfg, err := p.openState()
+	s, _, set, err := p.readState()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	set, err := stateRules(cfg)
-	if err != nil {
-		return err
-	}
 	enc := json.NewEncoder(p.stdout)
 	sources, err := sourceStates(s, time.Now())
 	if err != nil {

@@ -14,13 +14,8 @@ func (m *memory) see(c Contribution, at int64, g group) error {
 	if late {
 		m.round.Tally.Late[m.rule.ID]++
 	}
-	m.meta.changed = true
-	m.meta.oldest = min(m.meta.oldest, at)
-	if ahead := min(at, m.round.now); ahead > m.meta.watermark {
-		m.meta.watermark = ahead
-		if err := m.decide(ahead - m.state.settle); err != nil {
-			return err
-		}
+	if err := m.pass(at); err != nil {
+		return err
 	}
 	p := spot{group: g, value: groupOf([]string{c.Value})}
 	per, err := m.group(p.group)
@@ -42,14 +37,27 @@ func (m *memory) see(c Contribution, at int64, g group) error {
 	if v.seen.open && v.seen.first == seen {
 		v.group, v.value, v.record = c.Group, c.Value, c.Record
 	}
-	if m.state.settle == 0 {
-		if v.seen.open {
-			per.per.settle()
-			m.conclude(per, v)
-		}
+	if m.state.settle > 0 {
+		return m.wait(p, had, was, v)
+	}
+	if v.seen.open {
+		per.per.settle()
+		m.conclude(per, v)
+	}
+	return nil
+}
+
+// pass moves the watermark to a time, and decides what waited for it. The wall
+// clock holds up times that lie ahead of it.
+func (m *memory) pass(at int64) error {
+	m.meta.changed = true
+	m.meta.oldest = min(m.meta.oldest, at)
+	now := min(at, m.round.now)
+	if now <= m.meta.watermark {
 		return nil
 	}
-	return m.wait(p, had, was, v)
+	m.meta.watermark = now
+	return m.decide(now - m.state.settle)
 }
 
 // meet makes the value and its group when they are new.
