@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -75,8 +76,21 @@ func (d *daemon) start(p *plan, once bool) error {
 		}
 		l.outputs[o.Name] = r
 	}
+	for _, name := range d.abandoned(p.config) {
+		d.log.Warn("alerts wait for an output the configuration does not have; they go out when an output of this name is back", "output", name)
+	}
 	l.loop = d.startLoop(p.config, p.routes, once)
 	return nil
+}
+
+// abandoned are the names of outputs that are not configured any more and have
+// alerts in their queues.
+func (d *daemon) abandoned(cfg *config.Config) []string {
+	queues, _ := d.store.Queues() // what is wrong with the store is told where it matters
+	maps.DeleteFunc(queues, func(name string, _ store.Backlog) bool {
+		return slices.Contains(outputNames(cfg), name)
+	})
+	return slices.Sorted(maps.Keys(queues))
 }
 
 // finish waits for --once to have read and delivered everything; buried is how
@@ -256,6 +270,10 @@ func (d *daemon) status() status {
 			s.Why = append(s.Why, "store: "+err.Error())
 		}
 		s.Outputs = append(s.Outputs, outputStatusOf(r.Status(), b))
+	}
+	for _, name := range d.abandoned(l.config) {
+		b, _ := d.store.Backlog(name)
+		s.Outputs = append(s.Outputs, outputStatusOf(deliver.Status{Name: name, Error: "the configuration has no such output"}, b))
 	}
 	s.Ready = len(s.Why) == 0
 	return s

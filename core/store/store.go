@@ -32,6 +32,9 @@ type Store interface {
 	// transaction, with the reason "backlog"; other outputs get it all the
 	// same. 0 alerts or bytes are no bound. It holds until the store is closed.
 	Bound(output string, most Backlog)
+	// Queues says how much each output has queued that has anything, also those
+	// nobody delivers to any more.
+	Queues() (map[string]Backlog, error)
 	// Maintain drops what retention no longer covers: alert ids, and ledger
 	// entries that were neither written nor looked up for so long before their
 	// source last committed anything. So a source that is not read forgets

@@ -221,6 +221,22 @@ func (s *Store) Backlog(output string) (store.Backlog, error) {
 	return s.backlog[output], nil
 }
 
+// Queues implements store.Store.
+func (s *Store) Queues() (map[string]store.Backlog, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := map[string]store.Backlog{}
+	for output, b := range s.backlog {
+		if b.Alerts > 0 {
+			all[output] = b
+		}
+	}
+	return all, nil
+}
+
 // recount counts every queue. Nothing may be written meanwhile.
 func (s *Store) recount() error {
 	backlog := map[string]store.Backlog{}
