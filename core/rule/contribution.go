@@ -3,6 +3,7 @@ package rule
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -117,4 +118,18 @@ func (v Verdict) env(ev *event.Event) any {
 		return &seenEnv{ev, w, v.seen}
 	}
 	return &thresholdEnv{ev, w}
+}
+
+// listText is a list of values as a part of an alert's id.
+func listText(values []string) string {
+	text, _ := appendJSON(nil, values, math.MaxInt)
+	return string(text)
+}
+
+// labelOf is a key for people; "" for the one group of all events.
+func labelOf(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return keyText(values)
 }

@@ -229,20 +229,6 @@ func (m *memory) look(c Contribution, at int64, g group, bucket int64) error {
 	return nil
 }
 
-// listText is a list of values as a part of an alert's id.
-func listText(values []string) string {
-	text, _ := appendJSON(nil, values, math.MaxInt)
-	return string(text)
-}
-
-// labelOf is a key for people; "" for the one group of all events.
-func labelOf(values []string) string {
-	if len(values) == 0 {
-		return ""
-	}
-	return keyText(values)
-}
-
 // window returns what is kept of a group in a bucket; nil when there is
 // nothing, unless it is to be made.
 func (m *memory) window(p spot, create bool, c Contribution) (*window, error) {
