@@ -26,7 +26,7 @@ func TestHostileObjectsHarmNobody(t *testing.T) {
 	for key, body := range hostile {
 		b.gateway.Put(t, bucket, key, body)
 	}
-	long := strings.Repeat("k/", 507) + "longe.json" // 1,024 bytes, as many as there may be
+	long := strings.Repeat(strings.Repeat("k", 200)+"/", 5) + "fourteen-bytes.json" // 1,024, as many as there may be
 	b.gateway.Put(t, bucket, long, []byte(trail("under a long key")))
 	b.gateway.PutAll(t, bucket, b.fresh(21, 20))
 	b.want["under a long key"] = true
