@@ -130,6 +130,12 @@ var configCodes = []Code{
 		Right: "sources:\n  - {name: local, type: dir, path: /var/log/trails}",
 	},
 	{
+		ID: "W105", Title: "a span longer than retention",
+		Why:   "Ids of alerts and events that rules remember are kept for `retention`. A threshold or a sequence whose `within` is longer never sees all of it, and a `dedup` whose `every` is longer may alert again within its span.",
+		Wrong: "retention: 35d     # and a rule says dedup: {by: [principal.id], every: 60d}",
+		Right: "retention: 65d",
+	},
+	{
 		ID: "W102", Title: "a route that is never reached",
 		Why:   "The first route that matches is the last, unless it says `continue: true`. A route without `when` matches everything, so those below it never see an alert.",
 		Wrong: "outputs:\n  - {name: pager, plugin: webhook}\n  - {name: archive, plugin: file}\nroutes:\n  - {to: [archive]}\n  - {to: [pager], when: severity == \"high\"}",

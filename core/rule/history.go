@@ -101,6 +101,18 @@ func (c Contribution) GroupHash() [16]byte { return groupOf(c.Group) }
 // New is the value that a first_seen verdict is about, else "".
 func (v Verdict) New() string { return v.seen.Value }
 
+// Span is the length of the spans of event time in each of which a key alerts
+// once: `every` of dedup, `within` of a threshold or a sequence. 0 for others.
+func (r *Rule) Span() time.Duration {
+	switch {
+	case r.state != nil && r.state.form != formFirstSeen:
+		return time.Duration(r.state.within) * time.Millisecond
+	case r.Dedup != nil:
+		return r.Dedup.Every
+	}
+	return 0
+}
+
 // Reach is how far back from an event the rule looks: what is older changes
 // nothing. 0 for a rule that remembers nothing but the bucket of its dedup.
 func (r *Rule) Reach() time.Duration {
