@@ -37,7 +37,7 @@ func BenchmarkDelivery(b *testing.B) {
 			flushed(b, d)
 			b.StopTimer()
 			end() // reaps the plugin, whose time counts from then on
-			b.ReportMetric(float64((cpuTime() - before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/alert")
+			b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/alert")
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "alerts/s")
 		})
 	}

@@ -75,3 +75,22 @@ func TestWhatIsWrittenBesideTheRulesReloadsNothing(t *testing.T) {
 		t.Errorf("reloaded %d times, want once:\n%s", n, d.output())
 	}
 }
+
+func TestReloadsWhileAnOutputIsDownLoseNothingOfWhatWaitsForIt(t *testing.T) {
+	const down = "http://127.0.0.1:1/"
+	cfg := strings.ReplaceAll(daemonConfig, "outputs: [", "outputs: [{name: pager, plugin: webhook, config: {url: '"+down+"'}}, ")
+	d := newDaemonTest(t, map[string]string{"trailship.yaml": cfg, "rules/r.yaml": ruleFile("old"), "trails/a.json": trail("a", "b")})
+	d.start()
+	d.hears("the output is down")
+	d.rename("rules/r.yaml", ruleFile("new"))
+	d.hears("msg=reloaded")
+	d.rename("trails/c.json", trail("c"))
+	d.eventually("the new rule judges c", func() bool { return len(d.alerts()["c"]) > 0 })
+
+	service := newRefuser(t)
+	d.rename("trailship.yaml", strings.ReplaceAll(cfg, down, service.URL))
+	d.eventually("all that waited is taken", func() bool { return len(service.taken()) == 3 })
+	if code := d.stop(); code != 0 {
+		t.Errorf("exit code %d; it said:\n%s", code, d.output())
+	}
+}
