@@ -31,7 +31,7 @@ func isActionTrail(d *document) bool {
 // beginActionTrail begins the event of an ActionTrail record.
 func beginActionTrail(ev *event.Event, d *document) {
 	ev.Provider = "alibaba"
-	if ev.Account = d.intern(d.identity().account); ev.Account == "" {
+	if ev.Account = d.identity().account; ev.Account == "" {
 		ev.Account = d.word(fRecipient)
 	}
 	ev.Region = d.word(fACSRegion)
@@ -62,7 +62,7 @@ func fillActionTrailOCSF(ev *event.Event, d *document) {
 	} else {
 		ev.API.Request.UID = d.str(fRequestID)
 		ev.SrcEndpoint.VPCUID = d.word(fVPC)
-		d.setSessionStart(ev)
+		ev.Actor.Session.CreatedTime = d.identity().session.created
 		classifyActionTrail(ev, d)
 		nameSomebody(ev)
 	}
@@ -191,14 +191,14 @@ func packed(value []byte) []byte {
 func fillActionTrailPrincipal(ev *event.Event, d *document) {
 	id, owner := d.identity(), ev.Account
 	u, p := &ev.Actor.User, &ev.Principal
-	u.Type = d.intern(id.kind)
+	u.Type = id.kind
 	kind := principals[u.Type]
 	u.TypeID, p.Type = kind.typeID, or(kind.word, "unknown")
-	u.UID, u.Name = d.intern(id.principal), d.intern(id.user)
+	u.UID, u.Name = id.principal, id.user
 	u.Account = alibabaAccount(owner)
-	d.setSession(ev, id, nothing)
+	setSession(ev, id, nothing)
 	p.ID, p.Name = or(or(u.UID, u.Name), owner), u.Name
-	p.ARN, p.Account = d.intern(id.arn), d.intern(id.account)
+	p.ARN, p.Account = id.arn, id.account
 	if p.Type == "role" {
 		p.Role, _, _ = strings.Cut(u.Name, ":")
 	}

@@ -32,7 +32,7 @@ func isCloudTrail(d *document) bool {
 func beginCloudTrail(ev *event.Event, d *document) {
 	ev.Provider = "aws"
 	if ev.Account = d.word(fRecipient); ev.Account == "" {
-		ev.Account = d.intern(d.identity().account)
+		ev.Account = d.identity().account
 	}
 	ev.Region = d.word(fRegion)
 	ev.Access = cloudTrailAccess(d.value(fReadOnly))
@@ -103,8 +103,8 @@ func cloudTrailKind(d *document) string {
 func fillCloudTrailPrincipal(ev *event.Event, d *document) {
 	id := d.identity()
 	u, p := &ev.Actor.User, &ev.Principal
-	arn, principal, invokedBy := d.intern(id.arn), d.intern(id.principal), d.intern(id.invokedBy)
-	if u.Type = d.intern(id.kind); u.Type == "" && invokedBy != "" {
+	arn, principal, invokedBy := id.arn, id.principal, id.invokedBy
+	if u.Type = id.kind; u.Type == "" && invokedBy != "" {
 		u.Type = "AWSService"
 	}
 	kind := principals[u.Type]
@@ -114,12 +114,12 @@ func fillCloudTrailPrincipal(ev *event.Event, d *document) {
 	} else {
 		u.UIDAlt = principal
 	}
-	issuer := d.intern(id.session.issuer.name)
+	issuer := id.session.issuer.name
 	u.Name = cloudTrailName(d, id, u.Type, arn, issuer, invokedBy)
-	u.Account = awsAccount(d.intern(id.account))
+	u.Account = awsAccount(id.account)
 
-	d.setSession(ev, id, func(s string) bool { return s == "" })
-	p.ID = or(or(or(principal, arn), or(d.intern(id.behalf), invokedBy)), or(u.Name, u.Account.UID))
+	setSession(ev, id, func(s string) bool { return s == "" })
+	p.ID = or(or(or(principal, arn), or(id.behalf, invokedBy)), or(u.Name, u.Account.UID))
 	p.ARN, p.Account, p.Name = arn, u.Account.UID, u.Name
 	if u.Name == arn {
 		p.Name = lastSegment(arn, ":")
@@ -144,16 +144,16 @@ func fillCloudTrailPrincipal(ev *event.Event, d *document) {
 // fillCloudTrailSession fills what of the actor is no principal.
 func fillCloudTrailSession(ev *event.Event, d *document) {
 	id, a := d.identity(), &ev.Actor
-	d.setSessionStart(ev)
-	a.Session.Issuer = d.intern(id.session.issuer.arn)
-	a.Session.UIDAlt = d.copy(id.session.source)
-	a.IDP.Name = or(d.intern(id.provider), d.intern(id.session.federated))
-	a.AppName = d.intern(id.invokedBy)
+	a.Session.CreatedTime = id.session.created
+	a.Session.Issuer = id.session.issuer.arn
+	a.Session.UIDAlt = id.session.source
+	a.IDP.Name = or(id.provider, id.session.federated)
+	a.AppName = id.invokedBy
 }
 
 // cloudTrailName finds the actor a name.
 func cloudTrailName(d *document, id *identity, kind, arn, issuer, invokedBy string) string {
-	if name := d.intern(id.user); name != "" {
+	if name := id.user; name != "" {
 		return name
 	}
 	if kind == "AssumedRole" && issuer != "" {
@@ -333,7 +333,7 @@ func setAWSTarget(ev *event.Event, d *document) {
 			policy.Name = d.copy(m.Value)
 		}
 	}
-	caller := d.copy(d.identity().user)
+	caller := d.identity().user
 	ev.User.Name = or(or(user.Name, role.Name), or(group.Name, caller))
 	created := member(ev.ResponseRaw, "user")
 	if created == nil {

@@ -16,8 +16,7 @@ type document struct {
 	gen     uint64           // changes whenever the document does
 	format  *format          // what recognize found
 	text    *event.Text      // of the event that is being filled
-	who     identity         // userIdentity, once it was asked for
-	met     bool             // who is read
+	people  people           // identities of records before
 	buf     []byte           // a text that is being unescaped
 }
 
@@ -44,7 +43,7 @@ func (d *document) parse(raw []byte) error {
 // index finds the known members. Of several with the same name the last wins;
 // the exact name wins over one that differs in the case of its first letter.
 func (d *document) index(raw []byte) {
-	d.raw, d.format, d.met = raw, nil, false
+	d.raw, d.format = raw, nil
 	d.at = [numFields]int32{}
 	d.known = d.known[:0]
 	for i := range d.members {
