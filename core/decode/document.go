@@ -16,7 +16,7 @@ type document struct {
 	gen     uint64           // changes whenever the document does
 	format  *format          // what recognize found
 	text    *event.Text      // of the event that is being filled
-	people  people           // identities of records before
+	people  []person         // identities of records before, by their hash
 	buf     []byte           // a text that is being unescaped
 }
 

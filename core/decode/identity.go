@@ -35,15 +35,17 @@ type identity struct {
 	}
 }
 
-// people remembers the identities of a reader by how they were written. Few
-// act at a time: nine records of ten have one that was seen a moment ago.
-type people [128]struct {
+// person is an identity and how it was written. A reader remembers some: few
+// act at a time, and most records have an identity that was there a moment ago.
+type person struct {
 	written []byte
 	identity
 }
 
-// longestKnown is the longest identity that is remembered.
-const longestKnown = 4 << 10
+const (
+	knownPeople  = 512
+	longestKnown = 2 << 10 // bytes of an identity that is remembered
+)
 
 // identity reads the userIdentity of the record.
 func (d *document) identity() *identity {
@@ -53,7 +55,10 @@ func (d *document) identity() *identity {
 		id.read(d, value)
 		return id
 	}
-	known := &d.people[maphash.Bytes(peopleSeed, value)%uint64(len(d.people))]
+	if d.people == nil {
+		d.people = make([]person, knownPeople)
+	}
+	known := &d.people[maphash.Bytes(peopleSeed, value)%knownPeople]
 	if !bytes.Equal(known.written, value) {
 		known.written = append(known.written[:0], value...)
 		known.identity = identity{}
