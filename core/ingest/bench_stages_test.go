@@ -14,6 +14,7 @@ import (
 
 	"github.com/trailship/trailship/core/decode"
 	"github.com/trailship/trailship/core/event"
+	"github.com/trailship/trailship/core/inflate"
 	"github.com/trailship/trailship/core/rule"
 	"github.com/trailship/trailship/core/source"
 	"github.com/trailship/trailship/core/source/dir"
@@ -137,14 +138,20 @@ func list(b *testing.B, w *work) func() error {
 
 // inflate is the library alone, as the decoder uses it: one reader for all.
 func (w *work) inflate() error {
-	var r gzip.Reader
-	buf := make([]byte, 64<<10)
+	var r inflate.Reader
+	buf := make([]byte, 256<<10)
 	for _, body := range w.stored {
-		if err := r.Reset(bytes.NewReader(body)); err != nil {
-			return err
-		}
-		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{&r}, buf); err != nil {
-			return err
+		r.Reset(bytes.NewReader(body), 1<<40)
+		for at := 0; ; {
+			n, err := r.Inflate(buf, at)
+			if err == io.EOF {
+				break
+			} else if err != nil {
+				return err
+			}
+			if at += n; len(buf)-at < inflate.Room {
+				at = copy(buf, buf[at-inflate.Window:at])
+			}
 		}
 	}
 	return nil
