@@ -103,13 +103,22 @@ func (w *chosen) flags(c *cobra.Command) {
 	c.Flags().StringVar(&w.source, "source", "", "objects and records of the source `NAME`")
 }
 
-// openLetters opens the store of a stopped daemon.
-func (p *program) openLetters() (*bolt.Store, *config.Config, error) {
+// openLetters opens the store of a stopped daemon and finds the dead letters that
+// are wanted in it. Without an error the caller closes the store.
+func (p *program) openLetters(which chosen) (*bolt.Store, *config.Config, []store.DeadLetter, error) {
 	s, cfg, err := p.openState()
 	if errors.Is(err, bolt.ErrInUse) {
-		return nil, nil, fmt.Errorf("a daemon runs on data_dir %s: stop it (systemctl stop trailship), run this again, and start it; how many dead letters there are its metrics and / tell meanwhile", cfg.DataDir)
+		return nil, nil, nil, fmt.Errorf("a daemon runs on data_dir %s: stop it (systemctl stop trailship), run this again, and start it; how many dead letters there are its metrics and / tell meanwhile", cfg.DataDir)
 	}
-	return s, cfg, err
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	letters, err := which.pick(s)
+	if err != nil {
+		s.Close()
+		return nil, nil, nil, err
+	}
+	return s, cfg, letters, nil
 }
 
 // pick returns the dead letters that are wanted, oldest first.

@@ -18,15 +18,11 @@ func (p *program) dlqReplay(which chosen) error {
 	if err := which.check("replay"); err != nil {
 		return err
 	}
-	s, cfg, err := p.openLetters()
+	s, cfg, letters, err := p.openLetters(which)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	letters, err := which.pick(s)
-	if err != nil {
-		return err
-	}
 	back, left := p.replayable(letters, cfg)
 	if err := relist(s, back, cfg); err != nil {
 		return fmt.Errorf("taking back dead letters: %w", err)
@@ -118,15 +114,11 @@ func (p *program) dlqPurge(which chosen, yes bool) error {
 	if err := which.check("purge"); err != nil {
 		return err
 	}
-	s, _, err := p.openLetters()
+	s, _, letters, err := p.openLetters(which)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	letters, err := which.pick(s)
-	if err != nil {
-		return err
-	}
 	if len(letters) == 0 {
 		p.say("there are no such dead letters")
 		return nil

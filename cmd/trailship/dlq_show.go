@@ -44,15 +44,11 @@ func (p *program) dlqList(which chosen) error {
 	if err != nil {
 		return err
 	}
-	s, cfg, err := p.openLetters()
+	s, cfg, letters, err := p.openLetters(which)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	letters, err := which.pick(s)
-	if err != nil {
-		return err
-	}
 	dropped, err := s.Dropped()
 	if err != nil {
 		return err
@@ -127,15 +123,11 @@ func (p *program) dlqShow(id string, raw bool) error {
 	if err != nil {
 		return err
 	}
-	s, cfg, err := p.openLetters()
+	s, cfg, found, err := p.openLetters(chosen{ids: []string{id}})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	found, err := chosen{ids: []string{id}}.pick(s)
-	if err != nil {
-		return err
-	}
 	hide := veil{redact: cfg.Redact, keys: true}
 	if raw {
 		hide = veil{redact: func(text string) string { return text }}
