@@ -31,6 +31,16 @@ func newNotified(t *testing.T) *notified {
 	return n
 }
 
+// eventually waits until the condition holds, for half a minute at most.
+func (n *notified) eventually(what string, ok func() bool) {
+	n.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			n.t.Fatal("in vain it was waited that ", what)
+		}
+	}
+}
+
 // receive scans the queue once and hands out to read, which may be nil.
 func (n *notified) receive(read func(o source.Object) error) (keys []string) {
 	n.t.Helper()
@@ -183,13 +193,7 @@ func TestAMessageStaysHiddenWhileItsObjectIsRead(t *testing.T) {
 			return err
 		}
 		defer r.Close()
-		deadline := time.Now().Add(30 * time.Second)
-		for n.queue.Calls()["ChangeMessageVisibility"] < 3 {
-			if time.Now().After(deadline) {
-				t.Fatal("it was not extended three times")
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		n.eventually("it is extended three times", func() bool { return n.queue.Calls()["ChangeMessageVisibility"] >= 3 })
 		return n.commit(o)
 	})
 	if n.left() != 0 {
@@ -227,9 +231,7 @@ func TestTheQueueEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- n.from.Scan(ctx, n.ledger, func(source.Object) error { return nil }) }()
-	for n.queue.Calls()["ReceiveMessage"] < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	n.eventually("a second receive waits", func() bool { return n.queue.Calls()["ReceiveMessage"] >= 2 })
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
