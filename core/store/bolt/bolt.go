@@ -2,9 +2,10 @@
 //
 //	about    what the file is: its format, the last sequence number
 //	ids      a bucket per event day: event hour and 128 bits of the alert id
-//	alerts   sequence number → the alert, once however many outputs
-//	queue    a bucket per output: sequence number → size; an alert lives as
-//	         long as a queue names it
+//	alerts   alerts of one transaction, once however many outputs, under the
+//	         sequence number of the last (bundle.go)
+//	queue    a bucket per output: the same key → which of these alerts wait,
+//	         and their sizes; alerts live as long as a queue names them
 //	dead     dead letters by id; refused: the alerts some of them stand for
 //	ledger   a bucket per source: object key → entry
 //	state    a bucket per rule that remembers: what core/rule puts there; made
@@ -42,6 +43,7 @@ type Store struct {
 	fresh   bool       // the file was not there before
 	writing sync.Mutex // one writing transaction and its bookkeeping at a time
 	room    room       // of its values
+	bundles room       // of its bundles
 
 	mu      sync.Mutex
 	backlog map[string]store.Backlog

@@ -81,19 +81,23 @@ func TestSecondOpenIsRefused(t *testing.T) {
 	open(t, dir).Close()
 }
 
-func TestNewerFormatIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	if err := s.update(func(t *bbolt.Tx, _ changes) error {
-		return rootBucket(t, aboutBucket).put(formatKey, []byte{formatVersion + 1})
-	}); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	_, err := Open(filepath.Join(dir, fileName), Options{})
-	want := "opening the store: it was written by a newer trailship (format 2, this program knows 1): use that version or a newer one"
-	if err == nil || err.Error() != want {
-		t.Fatalf("got %v, want %s", err, want)
+func TestAnotherFormatIsRefused(t *testing.T) {
+	for format, want := range map[byte]string{
+		formatVersion + 1: "opening the store: it was written by a newer trailship (format 3, this program knows 2): use that version or a newer one",
+		formatVersion - 1: "opening the store: it was written by an older trailship (format 1, this program knows 2): use that version, or move the file away to begin anew",
+	} {
+		dir := t.TempDir()
+		s := open(t, dir)
+		if err := s.update(func(t *bbolt.Tx, _ changes) error {
+			return rootBucket(t, aboutBucket).put(formatKey, []byte{format})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		_, err := Open(filepath.Join(dir, fileName), Options{})
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 

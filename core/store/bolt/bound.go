@@ -18,39 +18,47 @@ func (s *Store) Bound(output string, most store.Backlog) {
 	s.bounds[output] = most
 }
 
-// overfull says which bound of an output is passed when its queue grows by
-// what grown says; "" for none.
-func (s *Store) overfull(output string, grown store.Backlog) string {
+// bounded is how large an output's queue is, and how large it may become.
+func (s *Store) bounded(output string) (now, most store.Backlog) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	most, now := s.bounds[output], sum(s.backlog[output], grown)
+	return s.backlog[output], s.bounds[output]
+}
+
+// overfull says which bound is passed when the queue grows by another alert of
+// that size; "" for none.
+func (l *lane) overfull(size int64) string {
 	switch {
-	case most.Alerts > 0 && now.Alerts > most.Alerts:
-		return fmt.Sprintf("the backlog was full: max_alerts is %d", most.Alerts)
-	case most.Bytes > 0 && now.Bytes > most.Bytes:
-		return fmt.Sprintf("the backlog was full: max_bytes is %d", most.Bytes)
+	case l.most.Alerts > 0 && l.before.Alerts+l.grown.Alerts+1 > l.most.Alerts:
+		return fmt.Sprintf("the backlog was full: max_alerts is %d", l.most.Alerts)
+	case l.most.Bytes > 0 && l.before.Bytes+l.grown.Bytes+size > l.most.Bytes:
+		return fmt.Sprintf("the backlog was full: max_bytes is %d", l.most.Bytes)
 	}
 	return ""
 }
 
-// admit returns the outputs of an alert that have room for it, each once. For
-// the others it becomes a dead letter.
-func (t *tx) admit(a store.Alert, size int64) ([]string, error) {
-	var outputs []string
+// admit returns the lanes of the outputs of an alert that have room for it,
+// each once. For the others it becomes a dead letter.
+func (t *tx) admit(a store.Alert, size int64) ([]*lane, error) {
+	t.admitted = t.admitted[:0]
 	for n, output := range a.Outputs {
 		if slices.Contains(a.Outputs[:n], output) {
 			continue
 		}
-		one := store.Backlog{Alerts: 1, Bytes: size}
-		if why := t.s.overfull(output, sum(t.changes[output], one)); why != "" {
+		l := t.laneOf(output)
+		if why := l.overfull(size); why != "" {
 			if err := t.s.buryAlert(t.t, output, a, "backlog", why); err != nil {
 				return nil, err
 			}
-			t.changes[output] = sum(t.changes[output], store.Backlog{Buried: 1})
+			l.grown.Buried++
 			continue
 		}
-		t.changes.add(output, 1, size)
-		outputs = append(outputs, output)
+		if err := l.open(t.t); err != nil {
+			return nil, err
+		}
+		l.grown.Alerts++
+		l.grown.Bytes += size
+		t.admitted = append(t.admitted, l)
 	}
-	return outputs, nil
+	return t.admitted, nil
 }

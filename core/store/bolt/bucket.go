@@ -24,7 +24,8 @@ const (
 
 var rootBuckets = []string{aboutBucket, alertsBucket, deadBucket, idsBucket, ledgerBucket, queueBucket, refusedBucket}
 
-const formatVersion = 1
+// The second format has bundles of alerts.
+const formatVersion = 2
 
 var (
 	formatKey = []byte("format")
@@ -79,6 +80,8 @@ func knownFormat(value []byte) error {
 		return damage(aboutBucket, formatKey, "it is missing")
 	case value[0] > formatVersion:
 		return fmt.Errorf("it was written by a newer trailship (format %d, this program knows %d): use that version or a newer one", value[0], formatVersion)
+	case value[0] < formatVersion:
+		return fmt.Errorf("it was written by an older trailship (format %d, this program knows %d): use that version, or move the file away to begin anew", value[0], formatVersion)
 	}
 	return nil
 }

@@ -35,16 +35,18 @@ type tx struct {
 	now     time.Time
 	inside  bool // of our own code, where a panic means damage
 
-	seq     uint64 // the last one given out
-	numbers bool   // seq was read
-	day     bucket // of the last id
-	number  uint32 // of that day
-	rule    string // whose state was used last
-	memory  bucket // of it
-	source  string // whose entry was put last
-	entries bucket // of it
-	alerts  bucket
-	queues  map[string]bucket // by output, as far as they were used
+	seq     uint64  // the last one given out
+	numbers bool    // seq was read
+	day     bucket  // of the last id
+	number  uint32  // of that day
+	rule    string  // whose state was used last
+	memory  bucket  // of it
+	source  string  // whose entry was put last
+	entries bucket  // of it
+	bundle  bundle  // of the alerts that are not stored yet
+	lanes   []*lane // as far as they were used
+
+	admitted []*lane // of the last alert
 }
 
 // run calls fn. A panic of its own passes through; one of bbolt is damage.
@@ -69,6 +71,12 @@ func (t *tx) own(fn func() error) error {
 
 // finish writes what the whole transaction shares.
 func (t *tx) finish() error {
+	if err := t.store(); err != nil {
+		return err
+	}
+	for _, l := range t.lanes {
+		t.changes[l.output] = sum(t.changes[l.output], l.grown)
+	}
 	if !t.numbers {
 		return nil
 	}
@@ -169,53 +177,87 @@ func dayUsed(day bucket) (time.Time, error) {
 	return used, nil
 }
 
-// enqueue stores the alert and names it in the queue of each of its outputs
-// that has room.
+// enqueue puts the alert into the bundle and names it in the queue of each of
+// its outputs that has room.
 func (t *tx) enqueue(a store.Alert) error {
 	size := payload(a)
-	outputs, err := t.admit(a, size)
-	if err != nil || len(outputs) == 0 {
+	lanes, err := t.admit(a, size)
+	if err != nil || len(lanes) == 0 {
 		return err
+	}
+	if !t.bundle.takes(a) {
+		if err := t.store(); err != nil {
+			return err
+		}
 	}
 	seq, err := t.next()
 	if err != nil {
 		return err
 	}
-	key := binary.BigEndian.AppendUint64(t.s.room.take(8), seq)
-	if t.alerts.Bucket == nil {
-		t.alerts = rootBucket(t.t, alertsBucket)
-		t.alerts.FillPercent = appendOnly
+	if t.bundle.value == nil {
+		t.bundle.value = t.s.bundles.take(roomChunk)[:sumSize]
 	}
-	if err := t.alerts.putSealed(key, appendAlert(t.sealed(alertSize(a)), a)); err != nil {
-		return err
-	}
-	for _, output := range outputs {
-		q, err := t.queueOf(output)
-		if err != nil {
-			return err
-		}
-		if err := q.putSealed(key, binary.AppendUvarint(t.sealed(binary.MaxVarintLen64), uint64(size))); err != nil {
-			return err
-		}
+	t.bundle.add(seq, a)
+	for _, l := range lanes {
+		l.named = appendWaiting(l.named, waiting{seq, size})
 	}
 	return nil
 }
 
-// queueOf returns the queue of an output, made when there is none.
-func (t *tx) queueOf(output string) (bucket, error) {
-	if q, ok := t.queues[output]; ok {
-		return q, nil
+// store stores the bundle and what queues say of it.
+func (t *tx) store() error {
+	if t.bundle.count == 0 {
+		return nil
 	}
-	q, err := rootBucket(t.t, queueBucket).makeSub([]byte(output), nil)
-	if err != nil {
-		return bucket{}, err
+	key := binary.BigEndian.AppendUint64(t.s.room.take(8), t.bundle.last)
+	if err := openBundles(t.t).put(key, t.bundle.whole()); err != nil {
+		return err
 	}
-	q.FillPercent = appendOnly
-	if t.queues == nil {
-		t.queues = map[string]bucket{}
+	t.bundle = bundle{heads: t.bundle.heads[:0]}
+	for _, l := range t.lanes {
+		if len(l.named) == 0 {
+			continue
+		}
+		if err := l.queue.putSealed(key, append(t.sealed(len(l.named)), l.named...)); err != nil {
+			return err
+		}
+		l.named = l.named[:0]
 	}
-	t.queues[output] = q
-	return q, nil
+	return nil
+}
+
+// lane is what a transaction does to the queue of an output.
+type lane struct {
+	output string
+	queue  bucket        // made with the first alert
+	named  []byte        // alerts of the bundle that is not stored yet
+	before store.Backlog // the transaction
+	grown  store.Backlog
+	most   store.Backlog
+}
+
+// laneOf returns the lane of an output.
+func (t *tx) laneOf(output string) *lane {
+	for _, l := range t.lanes {
+		if l.output == output {
+			return l
+		}
+	}
+	l := &lane{output: output}
+	l.before, l.most = t.s.bounded(output)
+	t.lanes = append(t.lanes, l)
+	return l
+}
+
+// open makes the queue when there is none.
+func (l *lane) open(t *bbolt.Tx) (err error) {
+	if l.queue.Bucket != nil {
+		return nil
+	}
+	if l.queue, err = rootBucket(t, queueBucket).makeSub([]byte(l.output), nil); err == nil {
+		l.queue.FillPercent = appendOnly
+	}
+	return err
 }
 
 // appendOnly fills pages to the end: nothing is ever inserted before it.

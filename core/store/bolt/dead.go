@@ -89,7 +89,7 @@ func refusedAlert(t *bbolt.Tx, id string) (a store.Alert, ok bool, err error) {
 	if err != nil || value == nil {
 		return a, false, err
 	}
-	if a, err = parseAlert(bytes.Clone(value)); err != nil {
+	if a, err = readAlone(value); err != nil {
 		return a, false, damage(refusedBucket, []byte(id), err.Error())
 	}
 	return a, true, nil

@@ -7,52 +7,11 @@ import (
 	"time"
 
 	"github.com/trailship/trailship/core/source"
-	"github.com/trailship/trailship/core/store"
 )
 
 // errShort is what a value says that ends too early. Behind a checksum it
 // means a writer and a reader that disagree.
 var errShort = errors.New("it ends too early")
-
-// appendAlert appends everything of a but its outputs: those are the queues'.
-func appendAlert(b []byte, a store.Alert) []byte {
-	b = binary.AppendUvarint(b, uint64(a.Hour))
-	b = appendTime(b, a.Time)
-	for _, s := range []string{a.ID, a.RuleID, a.Severity, a.Key} {
-		b = appendString(b, s)
-	}
-	for _, p := range [][]byte{a.JSON, a.Event, a.Raw} {
-		b = appendString(b, p)
-	}
-	return b
-}
-
-// alertSize is about what appendAlert appends.
-func alertSize(a store.Alert) int {
-	return 64 + len(a.ID) + len(a.RuleID) + len(a.Severity) + len(a.Key) + int(payload(a))
-}
-
-// payload is what an alert counts in a backlog.
-func payload(a store.Alert) int64 {
-	return int64(len(a.JSON) + len(a.Event) + len(a.Raw))
-}
-
-// parseAlert reads what appendAlert appended. The alert shares b.
-func parseAlert(b []byte) (store.Alert, error) {
-	d := decoder{b: b}
-	a := store.Alert{
-		Hour:     uint32(d.uvarint()),
-		Time:     d.time(),
-		ID:       string(d.bytes()),
-		RuleID:   string(d.bytes()),
-		Severity: string(d.bytes()),
-		Key:      string(d.bytes()),
-		JSON:     d.bytes(),
-		Event:    d.bytes(),
-		Raw:      d.bytes(),
-	}
-	return a, d.err
-}
 
 // The flags of an entry.
 const (

@@ -2,7 +2,9 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -19,21 +21,21 @@ func (s *Store) Next(output string, after uint64, max, maxBytes int) ([]store.Qu
 		if queue.Bucket == nil {
 			return nil
 		}
-		alerts, total := newAlertCursor(t), int64(0)
+		bundles, left := openBundles(t), page{alerts: max, bytes: int64(maxBytes)}
+		var named []waiting
 		cursor := queue.Cursor()
-		for key, sealed := cursor.Seek(seqKeyOf(after + 1)); key != nil; key, sealed = cursor.Next() {
-			size, err := queuedSize(queue, key, sealed)
-			if err != nil {
+		for key, sealed := cursor.Seek(seqKeyOf(after + 1)); key != nil && !left.full; key, sealed = cursor.Next() {
+			var err error
+			if named, err = openWaiting(named[:0], queue, key, sealed); err != nil {
 				return err
 			}
-			if total += size; len(list) > 0 && (len(list) >= max || total > int64(maxBytes)) {
-				return nil
+			some := left.take(named[upTo(named, after):])
+			if len(some) == 0 {
+				continue
 			}
-			a, err := alerts.find(key)
-			if err != nil {
+			if list, err = bundles.read(slices.Grow(list, len(some)), key, some); err != nil {
 				return err
 			}
-			list = append(list, store.Queued{Seq: binary.BigEndian.Uint64(key), Alert: a})
 		}
 		return nil
 	})
@@ -43,66 +45,32 @@ func (s *Store) Next(output string, after uint64, max, maxBytes int) ([]store.Qu
 	return list, nil
 }
 
-// alertCursor finds alerts whose keys ascend: mostly each is the one behind the
-// last.
-type alertCursor struct {
-	path   string
-	cursor *bbolt.Cursor
+// upTo is how many of the alerts come up to seq.
+func upTo(named []waiting, seq uint64) int {
+	n, _ := slices.BinarySearchFunc(named, seq+1, func(w waiting, seq uint64) int { return cmp.Compare(w.seq, seq) })
+	return n
+}
+
+// page is how much a caller of Next wants yet; the first alert comes in any case.
+type page struct {
+	alerts int
+	bytes  int64
 	begun  bool
+	full   bool
 }
 
-func newAlertCursor(t *bbolt.Tx) alertCursor {
-	alerts := rootBucket(t, alertsBucket)
-	return alertCursor{path: alerts.path, cursor: alerts.Cursor()}
-}
-
-func (c *alertCursor) find(key []byte) (store.Alert, error) {
-	var at, sealed []byte
-	if c.begun {
-		at, sealed = c.cursor.Next()
+// take returns those of the alerts that go on the page.
+func (p *page) take(named []waiting) []waiting {
+	for n, w := range named {
+		if p.begun && (p.alerts <= 0 || w.size > p.bytes) {
+			p.full = true
+			return named[:n]
+		}
+		p.begun = true
+		p.alerts--
+		p.bytes -= w.size
 	}
-	if !bytes.Equal(at, key) {
-		at, sealed = c.cursor.Seek(key)
-	}
-	c.begun = true
-	if !bytes.Equal(at, key) {
-		sealed = nil
-	}
-	return openAlert(c.path, key, sealed)
-}
-
-// alertAt returns the alert under a sequence key, in memory of its own.
-func alertAt(alerts bucket, key []byte) (store.Alert, error) {
-	return openAlert(alerts.path, key, alerts.Get(key))
-}
-
-// openAlert reads what is stored for an alert; nil is nothing.
-func openAlert(path string, key, sealed []byte) (store.Alert, error) {
-	if sealed == nil {
-		return store.Alert{}, damage(path, key, "it is missing, but an output waits for it")
-	}
-	value, err := unseal(path, key, sealed)
-	if err != nil {
-		return store.Alert{}, err
-	}
-	a, err := parseAlert(bytes.Clone(value))
-	if err != nil {
-		return store.Alert{}, damage(path, key, err.Error())
-	}
-	return a, nil
-}
-
-// queuedSize reads what a queue holds under key: the size of the alert.
-func queuedSize(queue bucket, key, sealed []byte) (int64, error) {
-	value, err := unseal(queue.path, key, sealed)
-	if err != nil {
-		return 0, err
-	}
-	size, n := binary.Uvarint(value)
-	if n <= 0 || len(key) != 8 {
-		return 0, damage(queue.path, key, "it is no queued alert")
-	}
-	return int64(size), nil
+	return named
 }
 
 // Settle implements store.Outlet. What the output does not have queued (it was
@@ -111,39 +79,68 @@ func (s *Store) Settle(output string, done []uint64, dead []store.Refusal) error
 	if len(done) == 0 && len(dead) == 0 {
 		return s.usable()
 	}
+	all := settlements(done, dead)
+	err := s.settle(output, all, true)
+	if errors.Is(err, store.ErrFull) {
+		// Storing bundles anew takes room before it gives some back.
+		err = s.settle(output, all, false)
+	}
+	return err
+}
+
+// settled is an alert an output is through with.
+type settled struct {
+	seq  uint64
+	dead *store.Refusal // nil: it acknowledged it
+}
+
+// settlements brings them into the order of the queue.
+func settlements(done []uint64, dead []store.Refusal) []settled {
+	all := make([]settled, 0, len(done)+len(dead))
+	for _, seq := range done {
+		all = append(all, settled{seq: seq})
+	}
+	for n := range dead {
+		all = append(all, settled{dead[n].Seq, &dead[n]})
+	}
+	slices.SortStableFunc(all, func(a, b settled) int { return cmp.Compare(a.seq, b.seq) })
+	return all
+}
+
+func (s *Store) settle(output string, list []settled, shrink bool) error {
 	return s.update(func(t *bbolt.Tx, c changes) error {
-		q, err := openQueues(t, output)
+		all := rootBucket(t, queueBucket)
+		q := queues{output: output, own: all.sub([]byte(output)), bundles: openBundles(t), s: s, t: t, changes: c, shrink: shrink}
+		if q.own.Bucket == nil {
+			return nil
+		}
+		err := all.ForEachBucket(func(name []byte) error {
+			if string(name) != output {
+				q.others = append(q.others, all.sub(slices.Clone(name)))
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		for _, seq := range done {
-			if _, err := q.remove(seqKeyOf(seq), c); err != nil {
-				return err
-			}
-		}
-		for _, refusal := range dead {
-			if err := s.refuse(t, q, refusal, c); err != nil {
-				return err
-			}
-		}
-		return nil
+		return q.settleAll(list)
 	})
 }
 
-// refuse makes a queued alert a dead letter.
-func (s *Store) refuse(t *bbolt.Tx, q queues, refusal store.Refusal, c changes) error {
-	key := seqKeyOf(refusal.Seq)
-	if q.own.Bucket == nil || q.own.Get(key) == nil {
-		return nil
+// settleAll goes from bundle to bundle.
+func (q *queues) settleAll(left []settled) error {
+	for len(left) > 0 {
+		key, sealed := q.own.Cursor().Seek(seqKeyOf(left[0].seq))
+		if key == nil {
+			return nil
+		}
+		n, _ := slices.BinarySearchFunc(left, binary.BigEndian.Uint64(key)+1, func(a settled, seq uint64) int { return cmp.Compare(a.seq, seq) })
+		if err := q.settle(bytes.Clone(key), sealed, left[:n]); err != nil {
+			return err
+		}
+		left = left[n:]
 	}
-	a, err := alertAt(q.alerts, key)
-	if err != nil {
-		return err
-	}
-	if _, err := q.remove(key, c); err != nil {
-		return err
-	}
-	return s.buryAlert(t, q.output, a, "refused", refusal.Reason)
+	return nil
 }
 
 // buryAlert stores an alert as an output's dead letter, whole, so that it can
@@ -158,57 +155,110 @@ func (s *Store) buryAlert(t *bbolt.Tx, output string, a store.Alert, reason, det
 		Detail: detail,
 		Time:   s.opt.Now().UTC(),
 	}
-	refused := rootBucket(t, refusedBucket)
-	if err := refused.putSealed([]byte(d.ID), appendAlert(make([]byte, sumSize, sumSize+alertSize(a)), a)); err != nil {
+	if err := rootBucket(t, refusedBucket).putSealed([]byte(d.ID), alone(a)); err != nil {
 		return err
 	}
 	return bury(t, d)
 }
 
-// queues is one output's queue beside those of the others.
+// queues is one output's queue beside those of the others, in a transaction
+// that settles some of it.
 type queues struct {
-	output string
-	own    bucket
-	others []bucket
-	alerts bucket
+	output  string
+	own     bucket
+	others  []bucket
+	bundles bundles
+	s       *Store
+	t       *bbolt.Tx
+	changes changes
+	shrink  bool // bundles of which little is left
 }
 
-func openQueues(t *bbolt.Tx, output string) (queues, error) {
-	all := rootBucket(t, queueBucket)
-	q := queues{output: output, own: all.sub([]byte(output)), alerts: rootBucket(t, alertsBucket)}
-	err := all.ForEachBucket(func(name []byte) error {
-		if string(name) != output {
-			q.others = append(q.others, all.sub(slices.Clone(name)))
+// divide splits what a queue names of a bundle into what stays, and what is
+// settled with why it was refused, if it was.
+func divide(named []waiting, all []settled) (kept, gone []waiting, why []*store.Refusal) {
+	for _, w := range named {
+		for len(all) > 0 && all[0].seq < w.seq {
+			all = all[1:]
 		}
-		return nil
-	})
-	return q, err
+		if len(all) == 0 || all[0].seq != w.seq {
+			kept = append(kept, w)
+			continue
+		}
+		gone, why = append(gone, w), append(why, all[0].dead)
+	}
+	return kept, gone, why
 }
 
-// remove takes an alert out of the output's queue, and deletes it when it was
-// the last one to wait for it. It returns false when it was not queued.
-func (q queues) remove(key []byte, c changes) (bool, error) {
-	if q.own.Bucket == nil {
-		return false, nil
-	}
-	sealed := q.own.Get(key)
-	if sealed == nil {
-		return false, nil
-	}
-	size, err := queuedSize(q.own, key, sealed)
+// settle takes alerts of one bundle out of the output's queue.
+func (q *queues) settle(key, sealed []byte, all []settled) error {
+	named, err := openWaiting(nil, q.own, key, sealed)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if err := q.own.Delete(key); err != nil {
-		return false, err
+	kept, gone, why := divide(named, all)
+	if len(gone) == 0 {
+		return nil
 	}
-	c.add(q.output, -1, -size)
-	for _, other := range q.others {
-		if other.Get(key) != nil {
-			return true, nil
+	if err := q.refuse(key, gone, why); err != nil {
+		return err
+	}
+	size := total(gone)
+	q.changes.add(q.output, -size.Alerts, -size.Bytes)
+	if err := q.name(key, kept); err != nil {
+		return err
+	}
+	return q.release(key, kept)
+}
+
+// refuse makes the alerts dead letters for which there is a reason.
+func (q *queues) refuse(key []byte, gone []waiting, why []*store.Refusal) error {
+	for n, refusal := range why {
+		if refusal == nil {
+			continue
+		}
+		a, err := q.bundles.read(nil, key, gone[n:n+1])
+		if err != nil {
+			return err
+		}
+		if err := q.s.buryAlert(q.t, q.output, a[0].Alert, "refused", refusal.Reason); err != nil {
+			return err
 		}
 	}
-	return true, q.alerts.Delete(key)
+	return nil
+}
+
+// name changes what the output's queue names of a bundle.
+func (q *queues) name(key []byte, kept []waiting) error {
+	if len(kept) == 0 {
+		return q.own.Delete(key)
+	}
+	sealed := make([]byte, sumSize)
+	for _, w := range kept {
+		sealed = appendWaiting(sealed, w)
+	}
+	return q.own.putSealed(key, sealed)
+}
+
+// release gives up what no queue names of a bundle any more. kept is what the
+// output's own does.
+func (q *queues) release(key []byte, kept []waiting) (err error) {
+	named := kept
+	for _, other := range q.others {
+		if sealed := other.Get(key); sealed != nil {
+			if named, err = openWaiting(named, other, key, sealed); err != nil {
+				return err
+			}
+		}
+	}
+	if len(named) == 0 {
+		return q.bundles.drop(key)
+	}
+	if !q.shrink {
+		return nil
+	}
+	slices.SortFunc(named, func(a, b waiting) int { return cmp.Compare(a.seq, b.seq) })
+	return q.bundles.shrink(key, slices.Compact(named))
 }
 
 // Backlog implements store.Outlet. It costs nothing.
@@ -261,16 +311,14 @@ func (s *Store) recount() error {
 }
 
 // count adds up one queue.
-func count(queue bucket) (store.Backlog, error) {
-	var b store.Backlog
+func count(queue bucket) (b store.Backlog, err error) {
+	var named []waiting
 	cursor := queue.Cursor()
 	for key, sealed := cursor.Seek(seqKeyOf(0)); key != nil; key, sealed = cursor.Next() {
-		size, err := queuedSize(queue, key, sealed)
-		if err != nil {
+		if named, err = openWaiting(named[:0], queue, key, sealed); err != nil {
 			return b, err
 		}
-		b.Alerts++
-		b.Bytes += size
+		b = sum(b, total(named))
 	}
 	return b, nil
 }

@@ -10,14 +10,14 @@ type room struct {
 }
 
 const (
-	roomChunk = 256 << 10
+	roomChunk = bundleBytes
 	roomKept  = 8 // chunks that are kept between transactions
 )
 
 // take returns an empty slice with room for n bytes, good until the next reset.
-// Large values get memory of their own.
+// What is larger than a chunk gets memory of its own.
 func (r *room) take(n int) []byte {
-	if n > roomChunk/4 {
+	if n > roomChunk {
 		return make([]byte, 0, n)
 	}
 	if r.used+n > roomChunk {
