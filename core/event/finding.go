@@ -52,12 +52,20 @@ const (
 	findingTail = `}}`
 )
 
+// What is the same in every finding.
+const (
+	findingProduct = `,"product":{"name":"trailship","vendor_name":"trailship"},"profiles":["cloud","host"]`
+	findingClass   = `"category_uid":2,"category_name":"Findings","class_uid":2004,"class_name":"Detection Finding",` +
+		`"activity_id":1,"activity_name":"Create","type_uid":200401,"type_name":"Detection Finding: Create"`
+	findingStatus = `,"status_id":1,"status":"New"`
+)
+
 // Append appends the finding over ev as compact JSON without a newline. Its
 // first member is evidences, its last unmapped, which Include relies on.
 func (f *Finding) Append(dst []byte, ev *Event) []byte {
 	_ = ev.Load(PartsClosed) // only open parts fail
 	w := writer{append(dst, findingHead...)}
-	w.evidence(ev)
+	call, resources := w.evidence(ev)
 	w.b = append(w.b, '}', ']')
 	w.findingMetadata(f, ev)
 	w.int("time", ev.Time.UnixMilli())
@@ -66,34 +74,34 @@ func (f *Finding) Append(dst []byte, ev *Event) []byte {
 	w.bool("is_alert", true)
 	w.findingInfo(f, ev)
 	w.cloud(ev)
-	if ev.ClassUID != ClassDetectionFinding {
-		w.actor(ev)
-	}
-	if ev.API.Operation != "" {
-		w.api(ev)
-	}
-	w.resources(ev)
+	w.again(call)
+	w.again(resources)
 	w.findingRest(f)
 	w.b = append(w.b, '}')
 	return w.b
 }
 
 // evidence writes what the event shows of itself. An insight about no call at
-// all still needs one of the things OCSF asks for.
-func (w *writer) evidence(ev *Event) {
+// all still needs one of the things OCSF asks for. It returns the two parts
+// that a finding has by itself too: who called what, and upon what.
+func (w *writer) evidence(ev *Event) (call, resources span) {
+	from := len(w.b)
 	if ev.ClassUID != ClassDetectionFinding {
 		w.actor(ev)
 	}
 	if ev.API.Operation != "" {
 		w.api(ev)
 	}
+	call = w.since(from)
 	endpoint := ev.SrcEndpoint
 	if endpoint == (Endpoint{}) {
 		endpoint.Name = "unknown"
 	}
 	w.endpoint(endpoint)
 	w.httpRequest(ev)
+	from = len(w.b)
 	w.resources(ev)
+	return call, w.since(from)
 }
 
 func (w *writer) findingMetadata(f *Finding, ev *Event) {
@@ -104,8 +112,7 @@ func (w *writer) findingMetadata(f *Finding, ev *Event) {
 	w.int("processed_time", f.Created.UnixMilli())
 	w.string("log_provider", "trailship")
 	w.string("correlation_uid", ev.Metadata.CorrelationUID)
-	w.product(Product{Name: "trailship", VendorName: "trailship"})
-	w.strings("profiles", []string{"cloud", "host"})
+	w.b = append(w.b, findingProduct...)
 	w.close(mark)
 }
 
@@ -114,18 +121,11 @@ func (w *writer) findingClass(f *Finding) {
 	if !ok {
 		s.id, s.caption = 99, "Other"
 	}
-	w.int("category_uid", 2)
-	w.string("category_name", "Findings")
-	w.int("class_uid", ClassDetectionFinding)
-	w.string("class_name", "Detection Finding")
-	w.int("activity_id", 1)
-	w.string("activity_name", "Create")
-	w.int("type_uid", ClassDetectionFinding*100+1)
-	w.string("type_name", "Detection Finding: Create")
+	w.comma()
+	w.b = append(w.b, findingClass...)
 	w.int("severity_id", s.id)
 	w.string("severity", s.caption)
-	w.int("status_id", 1)
-	w.string("status", "New")
+	w.b = append(w.b, findingStatus...)
 }
 
 func (w *writer) findingInfo(f *Finding, ev *Event) {
@@ -135,7 +135,7 @@ func (w *writer) findingInfo(f *Finding, ev *Event) {
 	}
 	mark := w.open("finding_info")
 	w.name("uid")
-	w.b = rawjson.AppendString(w.b, f.ID)
+	w.text(f.ID)
 	w.string("title", f.Title)
 	w.string("desc", f.Description)
 	w.strings("types", f.Tags)
@@ -143,7 +143,9 @@ func (w *writer) findingInfo(f *Finding, ev *Event) {
 	w.int("first_seen_time", first)
 	w.int("last_seen_time", last)
 	if ev.Metadata.Product.Name != "" {
-		w.strings("data_sources", []string{ev.Metadata.Product.Name})
+		w.openList("data_sources")
+		w.text(ev.Metadata.Product.Name)
+		w.b = append(w.b, ']')
 	}
 	analytic := w.open("analytic")
 	w.int("type_id", 1)
@@ -182,7 +184,8 @@ func (w *writer) attacks(ids []string) {
 func (w *writer) uid(name, uid string) {
 	w.name(name)
 	w.b = append(w.b, `{"uid":`...)
-	w.b = append(rawjson.AppendString(w.b, uid), '}')
+	w.text(uid)
+	w.b = append(w.b, '}')
 }
 
 // relatedEvents writes the events behind the finding. Of those the window
@@ -201,7 +204,8 @@ func (w *writer) relatedEvents(f *Finding, ev *Event) {
 		}
 		w.comma()
 		w.b = append(w.b, `{"uid":`...)
-		w.b = append(rawjson.AppendString(w.b, id), '}')
+		w.text(id)
+		w.b = append(w.b, '}')
 	}
 	w.closeList(mark)
 }
@@ -210,7 +214,7 @@ func (w *writer) relatedEvent(ev *Event) {
 	w.comma()
 	w.b = append(w.b, '{')
 	w.name("uid")
-	w.b = rawjson.AppendString(w.b, ev.Metadata.UID)
+	w.text(ev.Metadata.UID)
 	w.int("type_uid", int64(ev.TypeUID))
 	w.string("type", ev.TypeName)
 	w.product(Product{Name: ev.Metadata.Product.Name, VendorName: ev.Metadata.Product.VendorName})
@@ -235,7 +239,7 @@ func (w *writer) findingRest(f *Finding) {
 	w.name("unmapped")
 	w.b = append(w.b, '{')
 	w.name("rule_severity")
-	w.b = rawjson.AppendString(w.b, f.Severity)
+	w.text(f.Severity)
 	w.string("owner", f.Owner)
 	w.string("runbook", f.Runbook)
 	w.string("pack", f.Pack)

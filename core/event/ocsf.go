@@ -250,7 +250,7 @@ func (w *writer) unmapped(e *Event) {
 			continue
 		}
 		w.comma()
-		w.b = rawjson.AppendString(w.b, p.Name)
+		w.text(p.Name)
 		w.b = append(w.b, ':')
 		w.b = rawjson.AppendCompact(w.b, p.Value)
 	}

@@ -2,6 +2,7 @@ package event
 
 import (
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/trailship/trailship/core/event/rawjson"
 )
@@ -20,16 +21,67 @@ func (w *writer) comma() {
 
 func (w *writer) name(name string) {
 	w.comma()
-	w.b = append(w.b, '"')
-	w.b = append(w.b, name...)
-	w.b = append(w.b, '"', ':')
+	b := append(append(w.b, '"'), name...)
+	w.b = append(b, '"', ':')
 }
 
 func (w *writer) string(name, v string) {
 	if v != "" {
 		w.name(name)
-		w.b = rawjson.AppendString(w.b, v)
+		w.text(v)
 	}
+}
+
+// text writes a string. Nearly all are ASCII that needs no escape.
+func (w *writer) text(v string) {
+	if !verbatim(v) {
+		w.b = rawjson.AppendString(w.b, v)
+		return
+	}
+	b := append(append(w.b, '"'), v...)
+	w.b = append(b, '"')
+}
+
+// verbatim says that the JSON string of v is v between quotes.
+func verbatim(v string) bool {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x80 * ones
+	)
+	for ; len(v) >= 8; v = v[8:] {
+		x := uint64(v[0]) | uint64(v[1])<<8 | uint64(v[2])<<16 | uint64(v[3])<<24 |
+			uint64(v[4])<<32 | uint64(v[5])<<40 | uint64(v[6])<<48 | uint64(v[7])<<56 // one load
+		quote, escape := x^'"'*ones, x^'\\'*ones
+		// The high bit of a byte is set where it is no ASCII, below a space, or
+		// one of the two; a borrow can only set more of them.
+		if (x|(x-' '*ones)|(quote-ones)|(escape-ones))&highs != 0 {
+			return false
+		}
+	}
+	for i := range len(v) {
+		if c := v[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// span is a part of what was written.
+type span struct{ from, to int }
+
+// since is what was written since there were so many bytes.
+func (w *writer) since(from int) span { return span{from, len(w.b)} }
+
+// again writes members of another object once more.
+func (w *writer) again(s span) {
+	if s.from == s.to {
+		return
+	}
+	if w.b[s.from] == ',' {
+		s.from++
+	}
+	w.comma()
+	w.b = append(w.b, w.b[s.from:s.to]...)
 }
 
 // int writes v also when it is 0: in OCSF 0 says "unknown".
@@ -87,7 +139,7 @@ func (w *writer) strings(name string, list []string) {
 	mark := w.openList(name)
 	for _, s := range list {
 		w.comma()
-		w.b = rawjson.AppendString(w.b, s)
+		w.text(s)
 	}
 	w.closeList(mark)
 }
