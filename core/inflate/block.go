@@ -128,40 +128,32 @@ func (r *Reader) readCodes() error {
 // readLens reads the lengths of the literals' and distances' codes, n in all.
 func (r *Reader) readLens(n int, pre []uint32) error {
 	for i := 0; i < n; {
-		r.refill()
+		if r.have < preBits+7 {
+			r.refill()
+		}
 		e := pre[r.bits&(1<<preBits-1)]
 		if e&odd != 0 {
 			return r.corrupt("no such code among the lengths")
 		}
-		used := uint(e & 63)
-		sym := e >> valueShift
-		extra, least := uint(0), 0
-		switch sym {
-		case 16:
-			extra, least = 2, 3
-		case 17:
-			extra, least = 3, 3
-		case 18:
-			extra, least = 7, 11
+		used, sym := uint(e&63), e>>valueShift
+		extra, least, again := uint(0), 1, uint8(sym)
+		switch {
+		case sym == 16:
+			extra, least, again = 2, 3, r.lens[max(i-1, 0)]
+		case sym == 17:
+			extra, least, again = 3, 3, 0
+		case sym == 18:
+			extra, least, again = 7, 11, 0
 		}
 		if used+extra > r.have {
 			return r.short()
 		}
 		count := least + int(r.bits>>used&(1<<extra-1))
 		r.drop(used + extra)
-		if sym < 16 {
-			r.lens[i] = uint8(sym)
-			i++
-			continue
-		}
-		again := uint8(0)
-		if sym == 16 {
-			if i == 0 {
-				return r.corrupt("nothing to repeat among the lengths")
-			}
-			again = r.lens[i-1]
-		}
-		if count > n-i {
+		switch {
+		case sym == 16 && i == 0:
+			return r.corrupt("nothing to repeat among the lengths")
+		case count > n-i:
 			return r.corrupt("more lengths than codes")
 		}
 		for range count {

@@ -30,7 +30,7 @@ func (r *Reader) careful(c *codes) (full bool, err error) {
 }
 
 // symbol looks up the next code and uses it up. The value of the entry it
-// returns includes the extra bits.
+// returns includes the extra bits; of two literals the first counts.
 func (r *Reader) symbol(table []uint32, primary uint) (uint32, error) {
 	r.refill()
 	e := table[r.bits&(1<<primary-1)]
@@ -47,6 +47,9 @@ func (r *Reader) symbol(table []uint32, primary uint) (uint32, error) {
 		return 0, r.corrupt("no such code")
 	}
 	used, code := uint(e&63), uint(e>>codeShift&15)
+	if e&pair != 0 {
+		used = code
+	}
 	if r.have < used {
 		return 0, r.short()
 	}

@@ -30,38 +30,41 @@ func (r *Reader) fast(c *codes) stop {
 	if len(r.src)-r.next < fastInput || room-r.end < slack {
 		return atMargin
 	}
-	in, out, end := r.src[r.next:], r.out[r.start:room], r.end-r.start
+	in, next, lastIn := r.input, uint(r.next), uint(len(r.src)-fastInput)
+	out, end := r.out[r.start:room], r.end-r.start
+	lastOut := len(out) - slack
 	b, n := r.bits, r.have
-	b |= binary.LittleEndian.Uint64(in) << (n & 63)
-	in = in[(63-n)>>3&7:]
+	b |= binary.LittleEndian.Uint64(in[next%inputSize:]) << (n & 63)
+	next += ^n >> 3 & 7
 	n |= 56
-	e := c.lit[b&(1<<litBits-1)]
+	e := uint(c.lit[b&(1<<litBits-1)])
 	why := atMargin
 loop:
-	for len(in) >= fastInput && end <= len(out)-slack {
-		// Here n is 56 or more, and e is the entry of the first bits. Two literals
-		// and the longest code of a length take 42 bits, three literals 33.
+	for next <= lastIn && end <= lastOut {
+		// Here n is 56 or more, and e is the entry of the first bits: it is always
+		// fetched before more bits are, so as not to wait for them. Two entries of
+		// literals and the longest code of a length take 42 bits, three entries 33.
 		if e&literal != 0 {
 			b >>= e & 63
-			n -= uint(e)
-			out[end] = byte(e >> valueShift)
-			end++
-			e = c.lit[b&(1<<litBits-1)]
+			n -= e
+			binary.LittleEndian.PutUint16(out[end:], uint16(e>>valueShift))
+			end += 1 + int(e>>pairShift&1)
+			e = uint(c.lit[b&(1<<litBits-1)])
 			if e&literal != 0 {
 				b >>= e & 63
-				n -= uint(e)
-				out[end] = byte(e >> valueShift)
-				end++
-				e = c.lit[b&(1<<litBits-1)]
+				n -= e
+				binary.LittleEndian.PutUint16(out[end:], uint16(e>>valueShift))
+				end += 1 + int(e>>pairShift&1)
+				e = uint(c.lit[b&(1<<litBits-1)])
 				if e&literal != 0 {
 					b >>= e & 63
-					n -= uint(e)
-					out[end] = byte(e >> valueShift)
-					end++
-					b |= binary.LittleEndian.Uint64(in) << (n & 63)
-					in = in[(63-n)>>3&7:]
+					n -= e
+					binary.LittleEndian.PutUint16(out[end:], uint16(e>>valueShift))
+					end += 1 + int(e>>pairShift&1)
+					e = uint(c.lit[b&(1<<litBits-1)])
+					b |= binary.LittleEndian.Uint64(in[next%inputSize:]) << (n & 63)
+					next += ^n >> 3 & 7
 					n |= 56
-					e = c.lit[b&(1<<litBits-1)]
 					continue
 				}
 			}
@@ -70,17 +73,17 @@ loop:
 			if e&second != 0 {
 				b >>= litBits
 				n -= litBits
-				e = c.lit[(uint64(e>>valueShift)+b&(1<<(e>>codeShift&15)-1))%uint64(len(c.lit))]
+				e = uint(c.lit[(uint64(e>>valueShift)+b&(1<<(e>>codeShift&15)-1))%uint64(len(c.lit))])
 			}
 			if e&literal != 0 {
 				b >>= e & 63
-				n -= uint(e)
-				out[end] = byte(e >> valueShift)
-				end++
-				b |= binary.LittleEndian.Uint64(in) << (n & 63)
-				in = in[(63-n)>>3&7:]
+				n -= e
+				binary.LittleEndian.PutUint16(out[end:], uint16(e>>valueShift))
+				end += 1 + int(e>>pairShift&1)
+				e = uint(c.lit[b&(1<<litBits-1)])
+				b |= binary.LittleEndian.Uint64(in[next%inputSize:]) << (n & 63)
+				next += ^n >> 3 & 7
 				n |= 56
-				e = c.lit[b&(1<<litBits-1)]
 				continue
 			}
 			if e&odd != 0 {
@@ -88,22 +91,20 @@ loop:
 				if e&endBlock != 0 {
 					why = atEnd
 					b >>= e & 63
-					n -= uint(e)
+					n -= e
 				}
 				break loop
 			}
 		}
 		length := int(e>>valueShift) + int(b&(1<<(e&63)-1)>>(e>>codeShift&15))
 		b >>= e & 63
-		n -= uint(e)
+		n -= e
 
-		// A distance takes up to 28 bits.
-		e = c.dist[b&(1<<distBits-1)]
-		if n&63 < 28 {
-			b |= binary.LittleEndian.Uint64(in) << (n & 63)
-			in = in[(63-n)>>3&7:]
-			n |= 56
-		}
+		// A distance takes up to 28 bits, its entry is in what is left.
+		e = uint(c.dist[b&(1<<distBits-1)])
+		b |= binary.LittleEndian.Uint64(in[next%inputSize:]) << (n & 63)
+		next += ^n >> 3 & 7
+		n |= 56
 		if e&odd != 0 {
 			if e&second == 0 {
 				why = atNoCode
@@ -111,23 +112,23 @@ loop:
 			}
 			b >>= distBits
 			n -= distBits
-			e = c.dist[(uint64(e>>valueShift)+b&(1<<(e>>codeShift&15)-1))%uint64(len(c.dist))]
+			e = uint(c.dist[(uint64(e>>valueShift)+b&(1<<(e>>codeShift&15)-1))%uint64(len(c.dist))])
 		}
 		dist := int(e>>valueShift) + int(b&(1<<(e&63)-1)>>(e>>codeShift&15))
 		b >>= e & 63
-		n -= uint(e)
+		n -= e
 		from := end - dist
 		if from < 0 {
 			why = atBadDistance
 			break
 		}
 
-		// The next entry is fetched before the match is copied: neither waits for
+		// The match is copied after the next entry is fetched: neither waits for
 		// the other.
-		b |= binary.LittleEndian.Uint64(in) << (n & 63)
-		in = in[(63-n)>>3&7:]
+		e = uint(c.lit[b&(1<<litBits-1)])
+		b |= binary.LittleEndian.Uint64(in[next%inputSize:]) << (n & 63)
+		next += ^n >> 3 & 7
 		n |= 56
-		e = c.lit[b&(1<<litBits-1)]
 
 		// Words are copied whole, beyond the end of the match too. A word must be
 		// written before it is read: what is near is copied by smaller ones.
@@ -168,7 +169,7 @@ loop:
 	}
 	n &= 63
 	r.bits, r.have = b&(1<<n-1), n
-	r.next = len(r.src) - len(in)
+	r.next = int(next)
 	r.end = r.start + end
 	return why
 }

@@ -45,8 +45,8 @@ const (
 type Reader struct {
 	from  io.Reader
 	ended error // of from
-	input []byte
-	src   []byte // the part of input that is filled
+	input *[inputSize + 8]byte
+	src   []byte // the part of input that is filled, inputSize at most
 	next  int    // the first byte of src that is not in bits
 	taken int64  // bytes of the object before src
 	bits  uint64 // read and not used, the lowest first; above have there are zeros
@@ -85,7 +85,7 @@ const (
 // Reset makes r inflate the object src, as far as limit bytes.
 func (r *Reader) Reset(src io.Reader, limit int64) {
 	if r.input == nil {
-		r.input = make([]byte, inputSize)
+		r.input = new([inputSize + 8]byte)
 	}
 	r.from, r.ended, r.src, r.next, r.taken, r.bits, r.have = src, nil, nil, 0, 0, 0, 0
 	r.state, r.err, r.budget, r.size = atHeader, nil, max(limit, 0), 0
@@ -166,12 +166,12 @@ func (r *Reader) settle() {
 // in front of it, to be given back.
 func (r *Reader) fill() bool {
 	keep := max(r.next-8, 0)
-	n := copy(r.input, r.src[keep:])
+	n := copy(r.input[:], r.src[keep:])
 	r.taken += int64(keep)
 	r.next -= keep
 	r.src = r.input[:n]
 	for idle := 0; r.ended == nil; idle++ {
-		m, err := r.from.Read(r.input[n:])
+		m, err := r.from.Read(r.input[n:inputSize])
 		r.ended = err
 		if idle == 100 && err == nil {
 			r.ended = io.ErrNoProgress

@@ -5,14 +5,17 @@ import "math/bits"
 // A table answers the next bits of the stream with an entry, at once for codes
 // of up to its primary bits and over a second table for longer ones:
 //
-//	bits 16-31  the literal, the base of a length or distance, or where in
-//	            the table the second table starts
+//	bits 16-31  the literal (of two the first is the lower byte), the base of a
+//	            length or distance, or where in the table the second table starts
 //	bit  15     a literal
 //	bit  14     out of the ordinary: one of the next two, or no code at all
 //	bit  13     the code goes on in a second table
 //	bit  12     the end of the block
-//	bits 8-11   bits of the code, without extra bits; or bits of the second table
-//	bits 0-5    bits of the code and its extra bits: what to take from the stream
+//	bits 8-11   bits of the (first) code, without extra bits; or bits of the
+//	            second table
+//	bit  6      two literals
+//	bits 0-5    bits of the code and its extra bits, or of both literals' codes:
+//	            what to take from the stream
 //
 // Bits of a code count from the table it is looked up in.
 const (
@@ -20,9 +23,11 @@ const (
 	odd      = 1 << 14
 	second   = 1 << 13
 	endBlock = 1 << 12
+	pair     = 1 << pairShift
 
 	valueShift = 16
 	codeShift  = 8
+	pairShift  = 6
 	perBit     = 1<<codeShift | 1 // one bit more, in both counts
 )
 
@@ -120,11 +125,8 @@ func preMeanings() (m [19]uint32) {
 // It reports whether there is such a code: a complete one, a single code of one
 // bit, or none at all, as zlib and the standard library have it.
 func build(table []uint32, primary int, lens []uint8, symbols []uint32) bool {
-	var count, next [maxCode + 1]uint16
-	for _, n := range lens {
-		count[n&maxCode]++
-	}
-	count[0] = 0
+	count := countLens(lens)
+	var next [maxCode + 1]uint16
 	space, total := 0, uint16(0)
 	for n := 1; n <= maxCode; n++ {
 		next[n] = total
@@ -149,6 +151,27 @@ func build(table []uint32, primary int, lens []uint8, symbols []uint32) bool {
 	return true
 }
 
+// countLens counts the symbols of each length; there may be no more than 288.
+// Most have the same, 0: a counter of its own for every fourth symbol need not
+// wait for the one before.
+func countLens(lens []uint8) (count [maxCode + 1]uint16) {
+	var lanes [4][maxCode + 1]uint8
+	for ; len(lens) >= 4; lens = lens[4:] {
+		lanes[0][lens[0]&maxCode]++
+		lanes[1][lens[1]&maxCode]++
+		lanes[2][lens[2]&maxCode]++
+		lanes[3][lens[3]&maxCode]++
+	}
+	for _, n := range lens {
+		count[n&maxCode]++
+	}
+	for n := 1; n <= maxCode; n++ {
+		count[n] += uint16(lanes[0][n]) + uint16(lanes[1][n]) + uint16(lanes[2][n]) + uint16(lanes[3][n])
+	}
+	count[0] = 0
+	return count
+}
+
 // sparse is the table of at most one code, 0.
 func sparse(table []uint32, sorted []uint16, symbols []uint32) {
 	for i := range table {
@@ -162,15 +185,22 @@ func sparse(table []uint32, sorted []uint16, symbols []uint32) {
 }
 
 // fill makes the table of a complete code. The stream has the first bit of a
-// code lowest, so codes are counted up from their highest bit.
+// code lowest, so codes are counted up from their highest bit. Where two codes
+// of literals fit into the primary bits, the entry has both.
 func fill(table []uint32, primary int, count *[maxCode + 1]uint16, sorted []uint16, symbols []uint32) {
 	code, at := 0, 0
+	var lits literals
 	for n := 1; n <= primary; n++ {
 		// What is known so far holds for both values of one bit more.
 		size := 1 << n
 		copy(table[size/2:size], table[:size/2])
+		lits.pair(n, table[:size])
 		for range count[n] {
-			table[code] = symbols[sorted[at]] + uint32(n)*perBit
+			e := symbols[sorted[at]] + uint32(n)*perBit
+			table[code] = e
+			if e&literal != 0 {
+				lits.add(n, e, code)
+			}
 			at++
 			code = after(code, size-1)
 		}
@@ -193,6 +223,37 @@ func fill(table []uint32, primary int, count *[maxCode + 1]uint16, sorted []uint
 			code = after(code, 1<<n-1)
 		}
 	}
+}
+
+// literals are the literals of a code, the shorter codes first.
+type literals struct {
+	all  [256]struct{ entry, code uint32 }
+	ends [maxCode + 1]int // in all, of those with codes of so many bits
+}
+
+// pair enters all pairs of literals whose codes have n bits together, before
+// the codes of n bits are added.
+func (l *literals) pair(n int, table []uint32) {
+	l.ends[n] = l.ends[n-1]
+	for first := 1; first < n; first++ {
+		second := l.all[l.ends[n-first-1]:l.ends[n-first]]
+		if len(second) == 0 {
+			continue
+		}
+		for _, a := range l.all[l.ends[first-1]:l.ends[first]] {
+			e := a.entry + pair + uint32(n-first)
+			for _, b := range second {
+				table[a.code|b.code<<(first&31)] = e + b.entry>>valueShift<<(valueShift+8)
+			}
+		}
+	}
+}
+
+// add takes a literal whose code has n bits.
+func (l *literals) add(n int, entry uint32, code int) {
+	at := &l.all[l.ends[n]]
+	at.entry, at.code = entry, uint32(code)
+	l.ends[n]++
 }
 
 // secondBits is how many bits a second table needs whose first code has size of
