@@ -131,7 +131,9 @@ func (q *queue) collectFresh(b *batch) error {
 		if len(found) == 0 {
 			return nil
 		}
-		b.alerts = slices.Grow(b.alerts, len(found))
+		if b.alerts == nil {
+			b.alerts = found[:0:len(found)] // each stays where it is
+		}
 		for _, a := range found {
 			if !q.add(b, a) {
 				return nil

@@ -27,8 +27,8 @@ type bundle struct {
 }
 
 // bundleBytes bounds a bundle, unless a single alert is larger: whoever takes
-// one alert of it has the checksum of all to verify.
-const bundleBytes = 256 << 10
+// one alert of it has the checksum of all to verify. It fills whole pages.
+const bundleBytes = 16*pageSize - pageHeader - elementSize - 1
 
 // takes says whether there is room for another alert.
 func (b *bundle) takes(a store.Alert) bool {

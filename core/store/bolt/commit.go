@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -35,16 +36,17 @@ type tx struct {
 	now     time.Time
 	inside  bool // of our own code, where a panic means damage
 
-	seq     uint64  // the last one given out
-	numbers bool    // seq was read
-	day     bucket  // of the last id
-	number  uint32  // of that day
-	rule    string  // whose state was used last
-	memory  bucket  // of it
-	source  string  // whose entry was put last
-	entries bucket  // of it
-	bundle  bundle  // of the alerts that are not stored yet
-	lanes   []*lane // as far as they were used
+	seq     uint64        // the last one given out
+	numbers bool          // seq was read
+	day     bucket        // of the last id
+	number  uint32        // of that day
+	ids     *bbolt.Cursor // over it
+	rule    string        // whose state was used last
+	memory  bucket        // of it
+	source  string        // whose entry was put last
+	entries bucket        // of it
+	bundle  bundle        // of the alerts that are not stored yet
+	lanes   []*lane       // as far as they were used
 
 	admitted []*lane // of the last alert
 }
@@ -127,7 +129,8 @@ func (t *tx) raise(a store.Alert) (fresh bool, err error) {
 	}
 	id := idKey(a.Hour, a.ID)
 	key := append(t.s.room.take(len(id)), id[:]...)
-	if known, err := day.get(key); err != nil || known != nil {
+	if at, sealed := t.ids.Seek(key); bytes.Equal(at, key) {
+		_, err := unseal(day.path, key, sealed)
 		return false, err
 	}
 	if err := day.putSealed(key, t.sealed(0)); err != nil {
@@ -159,7 +162,7 @@ func (t *tx) dayOf(hour uint32) (bucket, error) {
 			return bucket{}, err
 		}
 	}
-	t.day, t.number = day, hour/24
+	t.day, t.number, t.ids = day, hour/24, day.Cursor()
 	return day, nil
 }
 

@@ -21,21 +21,17 @@ func (s *Store) Next(output string, after uint64, max, maxBytes int) ([]store.Qu
 		if queue.Bucket == nil {
 			return nil
 		}
-		bundles, left := openBundles(t), page{alerts: max, bytes: int64(maxBytes)}
-		var named []waiting
-		cursor := queue.Cursor()
-		for key, sealed := cursor.Seek(seqKeyOf(after + 1)); key != nil && !left.full; key, sealed = cursor.Next() {
-			var err error
-			if named, err = openWaiting(named[:0], queue, key, sealed); err != nil {
+		stops, named, err := find(queue, after, page{alerts: max, bytes: int64(maxBytes)})
+		if err != nil || len(named) == 0 {
+			return err
+		}
+		list = make([]store.Queued, 0, len(named))
+		bundles := openBundles(t)
+		for _, at := range stops {
+			if list, err = bundles.read(list, at.key, named[:at.alerts]); err != nil {
 				return err
 			}
-			some := left.take(named[upTo(named, after):])
-			if len(some) == 0 {
-				continue
-			}
-			if list, err = bundles.read(slices.Grow(list, len(some)), key, some); err != nil {
-				return err
-			}
+			named = named[at.alerts:]
 		}
 		return nil
 	})
@@ -43,6 +39,30 @@ func (s *Store) Next(output string, after uint64, max, maxBytes int) ([]store.Qu
 		return nil, err
 	}
 	return list, nil
+}
+
+// stop is a bundle and how many alerts of it are asked for.
+type stop struct {
+	key    []byte
+	alerts int
+}
+
+// find returns the alerts of a queue behind after that go on the page, and the
+// bundles they are in.
+func find(queue bucket, after uint64, on page) (stops []stop, all []waiting, err error) {
+	cursor := queue.Cursor()
+	for key, sealed := cursor.Seek(seqKeyOf(after + 1)); key != nil && !on.full; key, sealed = cursor.Next() {
+		had := len(all)
+		if all, err = openWaiting(all, queue, key, sealed); err != nil {
+			return nil, nil, err
+		}
+		named := on.take(all[had+upTo(all[had:], after):])
+		all = append(all[:had], named...)
+		if len(named) > 0 {
+			stops = append(stops, stop{key, len(named)})
+		}
+	}
+	return stops, all, nil
 }
 
 // upTo is how many of the alerts come up to seq.
