@@ -105,7 +105,7 @@ func (r *Reader) enter(object bool) {
 // envelope with an array of records, which then streams.
 func (r *Reader) document() (Record, error) {
 	start := r.offset()
-	end, st, err := r.scan(opensRecords)
+	end, st, err := r.scan(recordsOpener{})
 	switch {
 	case err == errTooLarge:
 		r.control = false
@@ -135,12 +135,12 @@ func (r *Reader) document() (Record, error) {
 
 var errTooLarge = errors.New("larger than a record may be")
 
-// scan reads the object that starts here into r.doc, as far as stop allows.
-func (r *Reader) scan(stop func([]byte, byte) bool) (end int, st rawjson.Status, err error) {
+// scan reads the object that starts here into r.doc, as far as ask allows.
+func (r *Reader) scan(ask rawjson.Asker) (end int, st rawjson.Status, err error) {
 	for {
 		text := r.text()
 		r.doc.gen++
-		r.doc.members, end, st = rawjson.Object(text, r.doc.members[:0], stop)
+		r.doc.members, end, st = rawjson.Object(text, r.doc.members[:0], ask)
 		if st == rawjson.OK && int64(end) > r.limits.MaxRecord || st == rawjson.More && int64(len(text)) > r.limits.MaxRecord {
 			return 0, st, errTooLarge
 		}
@@ -299,6 +299,16 @@ func opensRecords(name []byte, c byte) bool {
 		return true
 	}
 	return false
+}
+
+// recordsOpener stops a scan at an array of records.
+type recordsOpener struct{}
+
+func (recordsOpener) Ask(name, rest []byte) int {
+	if opensRecords(name, rest[0]) {
+		return rawjson.Stop
+	}
+	return 0
 }
 
 func (r *Reader) reject(offset int64, reason, detail string) (Record, error) {

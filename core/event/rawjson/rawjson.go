@@ -37,53 +37,166 @@ type Member struct {
 	Name, Value []byte
 }
 
+// Asker is asked about members before their values are scanned.
+type Asker interface {
+	// Ask is given the name of a member and the text from its value on, which
+	// is an object or an array. It answers 0 to have the value scanned, its
+	// length when it knows that it is one, or Stop.
+	Ask(name, rest []byte) int
+}
+
+// Stop as the answer of an [Asker] ends the scan before the value.
+const Stop = -1
+
 // Object scans the object that starts at b[0], which must be '{', appends its
-// members to dst and returns the end of the object. Before a member's value is
-// scanned stop, if not nil, is shown its name and the first byte of the value;
-// when it answers true the scan ends there with Stopped.
-func Object(b []byte, dst []Member, stop func(name []byte, c byte) bool) ([]Member, int, Status) {
-	i := space(b, 1)
-	if i < len(b) && b[i] == '}' {
-		return dst, i + 1, OK
+// members to dst and returns the end of the object. ask, if not nil, is asked
+// about those of its own members that are objects or arrays.
+func Object(b []byte, dst []Member, ask Asker) ([]Member, int, Status) {
+	return walk(b, 0, dst, true, ask)
+}
+
+// Skip scans the value at b[i], white space before it allowed, and returns its
+// end. A number that reaches the end of b is taken to end there.
+func Skip(b []byte, i int) (int, Status) {
+	_, i, st := walk(b, i, nil, false, nil)
+	return i, st
+}
+
+// walk scans the value at b[i]; of an object it may keep the members. It is
+// one loop over an explicit stack of bits (1 = object), because a stranger
+// chooses the depth, and goes from mark to mark: nearly all of a record is
+// names and strings without escapes, and no white space between them.
+func walk(b []byte, i int, dst []Member, keep bool, ask Asker) ([]Member, int, Status) {
+	var stack [MaxDepth/64 + 1]uint64
+	var st Status
+	var name []byte
+	var marks marks
+	var k, from, depth int // k: a mark; from: where the value of the member called name starts
+	m, w := marks.startAt(i)
+value:
+	if i >= len(b) || b[i] <= ' ' {
+		if i = space(b, i); i >= len(b) {
+			return dst, i, More
+		}
 	}
-	for {
-		var name []byte
-		var at int
-		var st Status
-		// Nearly all members are written without white space and escapes.
-		if k := run(b, i+1); k+2 < len(b) && b[i] == '"' && b[k] == '"' && b[k+1] == ':' && b[k+2] > ' ' {
-			name, at = b[i+1:k], k+2
-		} else if name, at, st = memberName(b, i); st != OK {
-			return dst, at, st
+	if depth == 1 {
+		from = i
+	}
+	switch c := b[i]; c {
+	case '"':
+		if k, m, w = marks.pop(m, w); k != i {
+			_, m, w = marks.find(b, i)
 		}
-		if stop != nil && stop(name, b[at]) {
-			return dst, at, Stopped
+		if k, m, w = marks.pop(m, w); k >= marks.base+span {
+			k, m, w = marks.find(b, i+1)
 		}
-		end := at
-		if b[at] == '"' {
-			end = run(b, at+1) + 1
+		if k < len(b) && b[k] == '"' {
+			i = k + 1
+		} else if i, st = stringEnd(b, min(k, len(b))); st != OK {
+			return dst, i, st
 		}
-		if end > len(b) || b[end-1] != '"' || end == at {
-			if end, st = skip(b, at, 1); st != OK {
-				return dst, end, st
+	case '{', '[':
+		if depth == 1 && ask != nil {
+			if n := ask.Ask(name, b[i:]); n == Stop {
+				return dst, i, Stopped
+			} else if n > 0 {
+				i += n
+				break
 			}
 		}
-		dst = append(dst, Member{name, b[at:end]})
-		if i = end; i < len(b) && b[i] == ',' {
-			i++
-			continue
+		if depth >= MaxDepth {
+			return dst, i, Deep
 		}
-		i = space(b, i)
-		switch {
-		case i >= len(b):
+		bit := uint64(1) << (depth & 63)
+		if stack[depth>>6] &^= bit; c == '{' {
+			stack[depth>>6] |= bit
+		}
+		depth++
+		if i = space(b, i+1); i >= len(b) {
 			return dst, i, More
-		case b[i] == '}':
-			return dst, i + 1, OK
-		case b[i] != ',':
-			return dst, i, Bad
 		}
-		i++
+		if b[i] == c+2 { // ']' is '['+2, '}' is '{'+2
+			i++
+			depth--
+			break
+		}
+		if c == '{' {
+			goto name
+		}
+		goto value
+	default:
+		if i, st = scalar(b, i); st != OK {
+			return dst, i, st
+		}
 	}
+after:
+	if depth <= 1 {
+		if depth == 0 {
+			return dst, i, OK
+		}
+		if keep {
+			dst = extend(dst)
+			member := &dst[len(dst)-1]
+			member.Name, member.Value = name, b[from:i]
+		}
+	}
+	if i >= len(b) || b[i] <= ' ' {
+		if i = space(b, i); i >= len(b) {
+			return dst, i, More
+		}
+	}
+	{
+		object := stack[(depth-1)>>6]>>((depth-1)&63)&1 == 1
+		switch c := b[i]; {
+		case c == ',':
+			if i++; object {
+				goto name
+			}
+			goto value
+		case c == '}' && object, c == ']' && !object:
+			i++
+			if depth--; depth == 0 {
+				return dst, i, OK
+			}
+			goto after
+		}
+		return dst, i, Bad
+	}
+name:
+	if i < len(b) && b[i] == '"' {
+		if k, m, w = marks.pop(m, w); k != i {
+			_, m, w = marks.find(b, i)
+		}
+		if k, m, w = marks.pop(m, w); k >= marks.base+span {
+			k, m, w = marks.find(b, i+1)
+		}
+		if k+2 < len(b) && b[k] == '"' && b[k+1] == ':' {
+			if depth == 1 {
+				name = b[i+1 : k]
+			}
+			i = k + 2
+			goto value
+		}
+	}
+	{
+		var odd []byte
+		if odd, i, st = memberName(b, i); st != OK {
+			return dst, i, st
+		}
+		if depth == 1 {
+			name = odd
+		}
+	}
+	goto value
+}
+
+// extend makes room for one more member. Built elsewhere and copied, a member
+// would be read before its parts have reached the cache.
+func extend(members []Member) []Member {
+	if len(members) < cap(members) {
+		return members[:len(members)+1]
+	}
+	return append(members, Member{})
 }
 
 // memberName scans `"name" :` at b[i] and returns the name and where the
@@ -111,84 +224,6 @@ func memberName(b []byte, i int) ([]byte, int, Status) {
 		return nil, end, More
 	}
 	return name, end, OK
-}
-
-// Skip scans the value at b[i], white space before it allowed, and returns its
-// end. A number that reaches the end of b is taken to end there.
-func Skip(b []byte, i int) (int, Status) { return skip(b, i, 0) }
-
-// skip is Skip below depth enclosing brackets. It is one loop over an explicit
-// stack of bits (1 = object), because a stranger chooses the depth.
-func skip(b []byte, i, depth int) (int, Status) {
-	var stack [MaxDepth/64 + 1]uint64
-	var st Status
-	base := depth
-value:
-	if i = space(b, i); i >= len(b) {
-		return i, More
-	}
-	switch c := b[i]; {
-	case c == '"':
-		if k := run(b, i+1); k < len(b) && b[k] == '"' {
-			i = k + 1
-		} else if i, st = stringEnd(b, k); st != OK {
-			return i, st
-		}
-	case c == '{' || c == '[':
-		if depth >= MaxDepth {
-			return i, Deep
-		}
-		bit := uint64(1) << (depth & 63)
-		if stack[depth>>6] &^= bit; c == '{' {
-			stack[depth>>6] |= bit
-		}
-		depth++
-		if i = space(b, i+1); i >= len(b) {
-			return i, More
-		}
-		if b[i] == c+2 { // ']' is '['+2, '}' is '{'+2
-			i++
-			depth--
-			break
-		}
-		if c == '{' {
-			goto name
-		}
-		goto value
-	default:
-		if i, st = scalar(b, i); st != OK {
-			return i, st
-		}
-	}
-after:
-	if depth == base {
-		return i, OK
-	}
-	if i = space(b, i); i >= len(b) {
-		return i, More
-	}
-	{
-		object := stack[(depth-1)>>6]>>((depth-1)&63)&1 == 1
-		switch c := b[i]; {
-		case c == ',':
-			if i++; object {
-				goto name
-			}
-			goto value
-		case c == '}' && object, c == ']' && !object:
-			i++
-			depth--
-			goto after
-		}
-		return i, Bad
-	}
-name:
-	if k := run(b, i+1); k+2 < len(b) && b[i] == '"' && b[k] == '"' && b[k+1] == ':' {
-		i = k + 2
-	} else if _, i, st = memberName(b, i); st != OK {
-		return i, st
-	}
-	goto value
 }
 
 // space returns the first position from i that is not white space.

@@ -114,7 +114,12 @@ func TestEveryCutAsksForMore(t *testing.T) {
 
 func TestObjectStopsWhereAsked(t *testing.T) {
 	text := []byte(`{"a":1,"Records":[`)
-	members, at, st := Object(text, nil, func(name []byte, c byte) bool { return string(name) == "Records" && c == '[' })
+	members, at, st := Object(text, nil, asker(func(name, rest []byte) int {
+		if string(name) == "Records" && rest[0] == '[' {
+			return Stop
+		}
+		return 0
+	}))
 	if st != Stopped || text[at] != '[' || len(members) != 1 {
 		t.Errorf("%v at %d, %v", st, at, members)
 	}
@@ -163,3 +168,7 @@ func TestFindAndWalk(t *testing.T) {
 		t.Error("found a member in what is no object")
 	}
 }
+
+type asker func(name, rest []byte) int
+
+func (f asker) Ask(name, rest []byte) int { return f(name, rest) }

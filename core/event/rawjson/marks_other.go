@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package rawjson
+
+func mark(words *[8]uint64, text *[span]byte) { markPlainly(words, text) }
