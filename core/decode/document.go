@@ -16,7 +16,7 @@ type document struct {
 	gen     uint64           // changes whenever the document does
 	format  *format          // what recognize found
 	text    *event.Text      // of the event that is being filled
-	people  []person         // identities of records before, by their hash
+	people  people           // of the records before
 	buf     []byte           // a text that is being unescaped
 }
 
@@ -28,7 +28,8 @@ func (d *document) parse(raw []byte) error {
 	if len(raw) == 0 || raw[0] != '{' {
 		return errNotObject
 	}
-	members, end, st := rawjson.Object(raw, d.members, nil)
+	d.people.forget()
+	members, end, st := rawjson.Object(raw, d.members, &d.people)
 	if st == rawjson.OK && end < len(raw) {
 		st = rawjson.Bad
 	}
@@ -61,6 +62,7 @@ func (d *document) index(raw []byte) {
 			d.at[f] = int32(i) + 1
 		}
 	}
+	d.people.person(d.value(fIdentity))
 }
 
 // oddName knows a member whose name is written with escapes, or in PascalCase

@@ -35,39 +35,80 @@ type identity struct {
 	}
 }
 
-// person is an identity and how it was written. A reader remembers some: few
-// act at a time, and most records have an identity that was there a moment ago.
+// person is an identity and how it was written.
 type person struct {
-	written []byte
+	written []byte // JSON that was checked
+	read    bool   // the identity was read
 	identity
+}
+
+// people are the identities a reader remembers: few act at a time, and most
+// records have one that was there a moment ago, which then is neither scanned
+// nor read again.
+type people struct {
+	known []person
+	at    *byte   // where the identity of the record that is scanned starts
+	slot  *person // where it is remembered
+	found bool    // it was
 }
 
 const (
 	knownPeople  = 512
 	longestKnown = 2 << 10 // bytes of an identity that is remembered
+	personBegins = 96      // bytes that tell most people apart
 )
+
+var peopleSeed = maphash.MakeSeed()
+
+// forget is for a record that is about to be scanned.
+func (p *people) forget() { p.at, p.slot, p.found = nil, nil, false }
+
+// Ask knows the length of an identity that was there before.
+func (p *people) Ask(name, rest []byte) int {
+	if string(name) != "userIdentity" {
+		return 0
+	}
+	if p.known == nil {
+		p.known = make([]person, knownPeople)
+	}
+	p.at, p.found = &rest[0], false
+	p.slot = &p.known[maphash.Bytes(peopleSeed, rest[:min(len(rest), personBegins)])%knownPeople]
+	if n := len(p.slot.written); n > 0 && bytes.HasPrefix(rest, p.slot.written) {
+		p.found = true
+		return n
+	}
+	return 0
+}
+
+// person is who the checked value names, nil for one too long to remember and
+// for one nobody asked about.
+func (p *people) person(value []byte) *person {
+	if len(value) == 0 || p.at != &value[0] {
+		return nil
+	}
+	if !p.found {
+		if len(value) > longestKnown {
+			return nil
+		}
+		p.slot.written, p.slot.read = append(p.slot.written[:0], value...), false
+		p.found = true
+	}
+	return p.slot
+}
 
 // identity reads the userIdentity of the record.
 func (d *document) identity() *identity {
 	value := d.value(fIdentity)
-	if len(value) > longestKnown {
-		id := new(identity)
-		id.read(d, value)
-		return id
+	who := d.people.person(value)
+	if who == nil {
+		who = new(person)
 	}
-	if d.people == nil {
-		d.people = make([]person, knownPeople)
+	if !who.read {
+		who.identity, who.read = identity{}, true
+		who.identity.read(d, value)
 	}
-	known := &d.people[maphash.Bytes(peopleSeed, value)%knownPeople]
-	if !bytes.Equal(known.written, value) {
-		known.written = append(known.written[:0], value...)
-		known.identity = identity{}
-		known.read(d, value)
-	}
-	return &known.identity
+	return &who.identity
 }
-
-var peopleSeed = maphash.MakeSeed()
 
 // read walks a userIdentity.
 func (id *identity) read(d *document, value []byte) {

@@ -105,7 +105,7 @@ func (r *Reader) enter(object bool) {
 // envelope with an array of records, which then streams.
 func (r *Reader) document() (Record, error) {
 	start := r.offset()
-	end, st, err := r.scan(recordsOpener{})
+	end, st, err := r.scan(opener{&r.doc.people})
 	switch {
 	case err == errTooLarge:
 		r.control = false
@@ -140,6 +140,7 @@ func (r *Reader) scan(ask rawjson.Asker) (end int, st rawjson.Status, err error)
 	for {
 		text := r.text()
 		r.doc.gen++
+		r.doc.people.forget()
 		r.doc.members, end, st = rawjson.Object(text, r.doc.members[:0], ask)
 		if st == rawjson.OK && int64(end) > r.limits.MaxRecord || st == rawjson.More && int64(len(text)) > r.limits.MaxRecord {
 			return 0, st, errTooLarge
@@ -218,7 +219,7 @@ func (r *Reader) element() (Record, error) {
 
 func (r *Reader) objectElement() (Record, error) {
 	start := r.offset()
-	end, st, err := r.scan(nil)
+	end, st, err := r.scan(&r.doc.people)
 	switch {
 	case err == errTooLarge:
 		if err := r.skip(); err == errBroken {
@@ -301,14 +302,14 @@ func opensRecords(name []byte, c byte) bool {
 	return false
 }
 
-// recordsOpener stops a scan at an array of records.
-type recordsOpener struct{}
+// opener stops a scan at an array of records.
+type opener struct{ *people }
 
-func (recordsOpener) Ask(name, rest []byte) int {
+func (o opener) Ask(name, rest []byte) int {
 	if opensRecords(name, rest[0]) {
 		return rawjson.Stop
 	}
-	return 0
+	return o.people.Ask(name, rest)
 }
 
 func (r *Reader) reject(offset int64, reason, detail string) (Record, error) {
