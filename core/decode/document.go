@@ -11,7 +11,8 @@ import (
 type document struct {
 	raw     []byte
 	members []rawjson.Member
-	known   []field          // what each member is
+	is      []field          // what each member is
+	names   rawjson.Names    // of members, as they come
 	at      [numFields]int32 // index in members + 1, 0 for absent
 	gen     uint64           // changes whenever the document does
 	format  *format          // what recognize found
@@ -22,23 +23,30 @@ type document struct {
 
 // parse reads raw, one object and nothing behind it, into d.
 func (d *document) parse(raw []byte) error {
-	d.gen++
 	d.members = d.members[:0]
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || raw[0] != '{' {
 		return errNotObject
 	}
-	d.people.forget()
-	members, end, st := rawjson.Object(raw, d.members, &d.people)
+	end, st := d.scan(raw, &d.people)
 	if st == rawjson.OK && end < len(raw) {
 		st = rawjson.Bad
 	}
 	if st != rawjson.OK {
 		return rawjson.Explain(raw, end, st)
 	}
-	d.members = members
 	d.index(raw)
 	return nil
+}
+
+// scan reads the object text starts with, as far as ask allows, and finds its
+// members.
+func (d *document) scan(text []byte, ask rawjson.Asker) (end int, st rawjson.Status) {
+	d.gen++
+	d.people.forget()
+	d.names.Dictionary = dictionary
+	d.members, end, st = rawjson.Object(text, d.members[:0], &d.names, ask)
+	return end, st
 }
 
 // index finds the known members. Of several with the same name the last wins;
@@ -46,15 +54,15 @@ func (d *document) parse(raw []byte) error {
 func (d *document) index(raw []byte) {
 	d.raw, d.format = raw, nil
 	d.at = [numFields]int32{}
-	d.known = d.known[:0]
+	d.is = d.is[:0]
 	for i := range d.members {
 		m := &d.members[i]
-		f := fieldOf(m.Name)
+		f := fieldNumbered[m.Number]
 		exact := f != fNone
 		if !exact {
 			f, exact = d.oddName(m)
 		}
-		d.known = append(d.known, f)
+		d.is = append(d.is, f)
 		if f == fNone {
 			continue
 		}

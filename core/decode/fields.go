@@ -1,6 +1,12 @@
 package decode
 
-import "bytes"
+import (
+	"bytes"
+	"maps"
+	"slices"
+
+	"github.com/trailship/trailship/core/event/rawjson"
+)
 
 // field is a top-level member we know, of whichever format.
 type field uint8
@@ -76,42 +82,19 @@ var fieldNames = map[string]field{
 	"message": fMessage, "source": fSource, "specversion": fSpecVersion, "awslogs": fAWSLogs, "messageType": fMessageType,
 }
 
-// fieldTable finds a field by the length of its name and three of its bytes:
-// most members of a record are looked up, and hashing all of a name costs more
-// than comparing it.
-var fieldTable = func() (table [fieldSlots]struct {
-	name  string
-	field field
-}) {
-	for name, f := range fieldNames {
-		i := fieldSlot([]byte(name))
-		for table[i].name != "" {
-			i = (i + 1) % fieldSlots
-		}
-		table[i].name, table[i].field = name, f
+// dictionary numbers the names of fieldNames, and fieldNumbered are their
+// fields.
+var dictionary, fieldNumbered = func() (*rawjson.Dictionary, [256]field) {
+	names := slices.Sorted(maps.Keys(fieldNames))
+	var numbered [256]field
+	for i, name := range names {
+		numbered[i+1] = fieldNames[name]
 	}
-	return table
+	return rawjson.NewDictionary(names...), numbered
 }()
 
-const fieldSlots = 512
-
-func fieldSlot(name []byte) uint {
-	n := uint(len(name))
-	return (n*31 + uint(name[0])*7 + uint(name[n/2])*61 + uint(name[n-1])*13) % fieldSlots
-}
-
 // fieldOf knows a member by its name.
-func fieldOf(name []byte) field {
-	if len(name) == 0 {
-		return fNone
-	}
-	for i := fieldSlot(name); fieldTable[i].name != ""; i = (i + 1) % fieldSlots {
-		if fieldTable[i].name == string(name) {
-			return fieldTable[i].field
-		}
-	}
-	return fNone
-}
+func fieldOf(name []byte) field { return fieldNumbered[dictionary.Number(name)] }
 
 // lowerFirst returns name with its first letter in lower case: some ActionTrail
 // exports write EventName and UserIdentity.AccountId. The result lies in buf

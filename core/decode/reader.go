@@ -139,9 +139,7 @@ var errTooLarge = errors.New("larger than a record may be")
 func (r *Reader) scan(ask rawjson.Asker) (end int, st rawjson.Status, err error) {
 	for {
 		text := r.text()
-		r.doc.gen++
-		r.doc.people.forget()
-		r.doc.members, end, st = rawjson.Object(text, r.doc.members[:0], ask)
+		end, st = r.doc.scan(text, ask)
 		if st == rawjson.OK && int64(end) > r.limits.MaxRecord || st == rawjson.More && int64(len(text)) > r.limits.MaxRecord {
 			return 0, st, errTooLarge
 		}

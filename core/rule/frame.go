@@ -104,7 +104,7 @@ func (o *opened) read(text []byte) {
 	var st rawjson.Status
 	if text[at] == '{' {
 		var n int
-		o.members, n, st = rawjson.Object(text[at:], o.members, nil)
+		o.members, n, st = rawjson.Object(text[at:], o.members, nil, nil)
 		end = at + n
 	} else {
 		end, st = rawjson.Skip(text, at)

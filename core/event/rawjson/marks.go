@@ -8,58 +8,58 @@ import (
 // span is how many bytes are marked at a time.
 const span = 256
 
-// marks are the bytes of a span of text that end a run of plain text: quotes,
-// backslashes and control characters, a bit for each byte.
+// marks are the bytes of a span of a text that end a run of plain text:
+// quotes, backslashes and control characters, a bit for each byte.
 type marks struct {
-	words [8]uint64 // of text[base:base+span]; words[4] ends every search
+	words [5]uint64 // of text[base:base+span]; the last stays 0
 	base  int
 }
 
-// startAt makes the next pop ask for a span from i on.
-func (s *marks) startAt(i int) (m uint64, w int) {
-	s.words[4] = 1
-	s.base = i - span
-	return 0, 3
-}
+// noMarks is of no span: the first search finds one.
+func noMarks() marks { return marks{base: -span} }
 
-// pop returns the position of the next mark; m and w say what is left. A
-// position beyond the span means that it has none left.
-func (s *marks) pop(m uint64, w int) (k int, left uint64, at int) {
-	for m == 0 {
-		w++
-		m = s.words[w&7]
-	}
-	return s.base + w<<6 + bits.TrailingZeros64(m), m & (m - 1), w
-}
-
-// find returns the first mark of text from i on. There is always one: beyond
-// text all is marked.
-func (s *marks) find(text []byte, i int) (k int, left uint64, at int) {
-	from := i
-	if n := i - s.base; n < span {
-		w := n >> 6
-		if k, left, at = s.pop(s.words[w]&(^uint64(0)<<(n&63)), w); k < s.base+span {
-			return k, left, at
+// next returns the first mark of text from i on, or len(text).
+func (s *marks) next(text []byte, i int) int {
+	if n := uint(i - s.base); n < span {
+		// The 64 bits from n on, or fewer at the end of the span.
+		if m := s.words[n/64]>>(n%64) | s.words[n/64+1]<<1<<(63-n%64); m != 0 {
+			return i + bits.TrailingZeros64(m)
 		}
-		from = s.base + span
 	}
-	for ; ; from += span {
-		s.base = from
-		if from+span <= len(text) {
-			mark(&s.words, (*[span]byte)(text[from:]))
+	return s.find(text, i)
+}
+
+// find is next where another span has to be marked, or most of one to be
+// looked through. A span starts where one is searched for.
+func (s *marks) find(text []byte, i int) int {
+	if n := i - s.base; n >= 0 && n < span {
+		i = s.base + span
+		for w := n/64 + 1; w < span/64; w++ {
+			if m := s.words[w]; m != 0 {
+				return s.base + w*64 + bits.TrailingZeros64(m)
+			}
+		}
+	}
+	for ; i < len(text); i += span {
+		s.base = i
+		if i+span <= len(text) {
+			mark(&s.words, (*[span]byte)(text[i:]))
 		} else {
-			var rest [span]byte
-			copy(rest[:], text[min(from, len(text)):])
+			var rest [span]byte // beyond the text all is marked
+			copy(rest[:], text[i:])
 			mark(&s.words, &rest)
 		}
-		if k, left, at = s.pop(s.words[0], 0); k < from+span {
-			return k, left, at
+		for w, m := range s.words {
+			if m != 0 {
+				return i + w*64 + bits.TrailingZeros64(m)
+			}
 		}
 	}
+	return len(text)
 }
 
 // markPlainly is mark for every machine.
-func markPlainly(words *[8]uint64, text *[span]byte) {
+func markPlainly(words *[5]uint64, text *[span]byte) {
 	const low = ones * 0x7f
 	for w := range span / 64 {
 		var m uint64

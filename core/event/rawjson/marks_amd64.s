@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// func markAVX2(words *[8]uint64, text *[span]byte)
+// func markAVX2(words *[5]uint64, text *[span]byte)
 //
 // Sets bit n of words[0:4] when text[n] is a quote, a backslash or below 0x20.
 TEXT ·markAVX2(SB), NOSPLIT, $0-16

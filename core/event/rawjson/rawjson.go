@@ -32,9 +32,10 @@ const (
 
 // Member is one member of a scanned object. Name is the text between the
 // quotes, escapes and all; Value is the value's JSON. Both are slices of the
-// scanned text.
+// scanned text. Number is the name's in the [Dictionary], 0 for none.
 type Member struct {
 	Name, Value []byte
+	Number      uint8
 }
 
 // Asker is asked about members before their values are scanned.
@@ -49,63 +50,115 @@ type Asker interface {
 const Stop = -1
 
 // Object scans the object that starts at b[0], which must be '{', appends its
-// members to dst and returns the end of the object. ask, if not nil, is asked
-// about those of its own members that are objects or arrays.
-func Object(b []byte, dst []Member, ask Asker) ([]Member, int, Status) {
-	return walk(b, 0, dst, true, ask)
+// members to dst and returns the end of the object. names, if not nil, numbers
+// them; ask, if not nil, is asked about those members that are
+// objects or arrays.
+func Object(b []byte, dst []Member, names *Names, ask Asker) ([]Member, int, Status) {
+	i := space(b, 1)
+	if i < len(b) && b[i] == '}' {
+		return dst, i + 1, OK
+	}
+	marks := noMarks()
+	var st Status
+	number := uint8(first)
+	for {
+		var name []byte
+		var at int
+		if at, number = names.expected(b, i, number); at > 0 {
+			name = b[i+1 : at-2]
+		} else if name, at, st = marks.name(b, i); st != OK {
+			return dst, at, st
+		} else {
+			number = names.find(name, number)
+		}
+		end := at
+		switch c := b[at]; {
+		case c == '"':
+			end, st = marks.stringEnd(b, at+1)
+		case c != '{' && c != '[':
+			end, st = scalar(b, at)
+		default:
+			if ask != nil {
+				if n := ask.Ask(name, b[at:]); n == Stop {
+					return dst, at, Stopped
+				} else if n > 0 {
+					end = at + n
+					break
+				}
+			}
+			end, st = marks.skip(b, at, 1)
+		}
+		if st != OK {
+			return dst, end, st
+		}
+		dst = extend(dst)
+		m := &dst[len(dst)-1]
+		m.Name, m.Value, m.Number = name, b[at:end], number
+		if i = end; i < len(b) && b[i] == ',' {
+			i++
+			continue
+		}
+		i = space(b, i)
+		switch {
+		case i >= len(b):
+			return dst, i, More
+		case b[i] == '}':
+			return dst, i + 1, OK
+		case b[i] != ',':
+			return dst, i, Bad
+		}
+		i++
+	}
 }
 
 // Skip scans the value at b[i], white space before it allowed, and returns its
 // end. A number that reaches the end of b is taken to end there.
 func Skip(b []byte, i int) (int, Status) {
-	_, i, st := walk(b, i, nil, false, nil)
-	return i, st
+	marks := noMarks()
+	return marks.skip(b, i, 0)
 }
 
-// walk scans the value at b[i]; of an object it may keep the members. It is
-// one loop over an explicit stack of bits (1 = object), because a stranger
-// chooses the depth, and goes from mark to mark: nearly all of a record is
-// names and strings without escapes, and no white space between them.
-func walk(b []byte, i int, dst []Member, keep bool, ask Asker) ([]Member, int, Status) {
+// name scans `"name":` at b[i] and returns the name and where the value
+// starts; there is a byte there when the status is OK. Nearly all names are
+// written without white space and escapes.
+func (s *marks) name(b []byte, i int) ([]byte, int, Status) {
+	if i < len(b) && b[i] == '"' {
+		if k := s.next(b, i+1); k+2 < len(b) && b[k] == '"' && b[k+1] == ':' && b[k+2] > ' ' {
+			return b[i+1 : k], k + 2, OK
+		}
+	}
+	return memberName(b, i)
+}
+
+// stringEnd is the function of that name with marks.
+func (s *marks) stringEnd(b []byte, i int) (int, Status) {
+	k := s.next(b, i)
+	if k < len(b) && b[k] == '"' {
+		return k + 1, OK
+	}
+	return stringEnd(b, k)
+}
+
+// skip is Skip below depth enclosing brackets. It is one loop over an explicit
+// stack of bits (1 = object), because a stranger chooses the depth.
+func (s *marks) skip(b []byte, i, depth int) (int, Status) {
 	var stack [MaxDepth/64 + 1]uint64
 	var st Status
-	var name []byte
-	var marks marks
-	var k, from, depth int // k: a mark; from: where the value of the member called name starts
-	m, w := marks.startAt(i)
+	base := depth
 value:
-	if i >= len(b) || b[i] <= ' ' {
-		if i = space(b, i); i >= len(b) {
-			return dst, i, More
-		}
+	if i = space(b, i); i >= len(b) {
+		return i, More
 	}
-	if depth == 1 {
-		from = i
-	}
-	switch c := b[i]; c {
-	case '"':
-		if k, m, w = marks.pop(m, w); k != i {
-			_, m, w = marks.find(b, i)
-		}
-		if k, m, w = marks.pop(m, w); k >= marks.base+span {
-			k, m, w = marks.find(b, i+1)
-		}
-		if k < len(b) && b[k] == '"' {
+	switch c := b[i]; {
+	case c == '"':
+		if k := s.next(b, i+1); k < len(b) && b[k] == '"' {
 			i = k + 1
-		} else if i, st = stringEnd(b, min(k, len(b))); st != OK {
-			return dst, i, st
+		} else if i, st = stringEnd(b, k); st != OK {
+			return i, st
 		}
-	case '{', '[':
-		if depth == 1 && ask != nil {
-			if n := ask.Ask(name, b[i:]); n == Stop {
-				return dst, i, Stopped
-			} else if n > 0 {
-				i += n
-				break
-			}
-		}
+	case c == '{' || c == '[':
 		if depth >= MaxDepth {
-			return dst, i, Deep
+			return i, Deep
 		}
 		bit := uint64(1) << (depth & 63)
 		if stack[depth>>6] &^= bit; c == '{' {
@@ -113,7 +166,7 @@ value:
 		}
 		depth++
 		if i = space(b, i+1); i >= len(b) {
-			return dst, i, More
+			return i, More
 		}
 		if b[i] == c+2 { // ']' is '['+2, '}' is '{'+2
 			i++
@@ -126,24 +179,15 @@ value:
 		goto value
 	default:
 		if i, st = scalar(b, i); st != OK {
-			return dst, i, st
+			return i, st
 		}
 	}
 after:
-	if depth <= 1 {
-		if depth == 0 {
-			return dst, i, OK
-		}
-		if keep {
-			dst = extend(dst)
-			member := &dst[len(dst)-1]
-			member.Name, member.Value = name, b[from:i]
-		}
+	if depth == base {
+		return i, OK
 	}
-	if i >= len(b) || b[i] <= ' ' {
-		if i = space(b, i); i >= len(b) {
-			return dst, i, More
-		}
+	if i = space(b, i); i >= len(b) {
+		return i, More
 	}
 	{
 		object := stack[(depth-1)>>6]>>((depth-1)&63)&1 == 1
@@ -155,37 +199,20 @@ after:
 			goto value
 		case c == '}' && object, c == ']' && !object:
 			i++
-			if depth--; depth == 0 {
-				return dst, i, OK
-			}
+			depth--
 			goto after
 		}
-		return dst, i, Bad
+		return i, Bad
 	}
 name:
 	if i < len(b) && b[i] == '"' {
-		if k, m, w = marks.pop(m, w); k != i {
-			_, m, w = marks.find(b, i)
-		}
-		if k, m, w = marks.pop(m, w); k >= marks.base+span {
-			k, m, w = marks.find(b, i+1)
-		}
-		if k+2 < len(b) && b[k] == '"' && b[k+1] == ':' {
-			if depth == 1 {
-				name = b[i+1 : k]
-			}
+		if k := s.next(b, i+1); k+1 < len(b) && b[k] == '"' && b[k+1] == ':' {
 			i = k + 2
 			goto value
 		}
 	}
-	{
-		var odd []byte
-		if odd, i, st = memberName(b, i); st != OK {
-			return dst, i, st
-		}
-		if depth == 1 {
-			name = odd
-		}
+	if _, i, st = memberName(b, i); st != OK {
+		return i, st
 	}
 	goto value
 }

@@ -106,7 +106,7 @@ func TestNumbersKeepTheirValue(t *testing.T) {
 func TestEveryCutAsksForMore(t *testing.T) {
 	text := `{"a":["\u00e9\n",-1.5e+10,true,null,{"b":{}}],"c":"x"}`
 	for n := 1; n < len(text); n++ {
-		if _, _, st := Object([]byte(text[:n]), nil, nil); st != More {
+		if _, _, st := Object([]byte(text[:n]), nil, nil, nil); st != More {
 			t.Errorf("%s: status %d", text[:n], st)
 		}
 	}
@@ -114,7 +114,7 @@ func TestEveryCutAsksForMore(t *testing.T) {
 
 func TestObjectStopsWhereAsked(t *testing.T) {
 	text := []byte(`{"a":1,"Records":[`)
-	members, at, st := Object(text, nil, asker(func(name, rest []byte) int {
+	members, at, st := Object(text, nil, nil, asker(func(name, rest []byte) int {
 		if string(name) == "Records" && rest[0] == '[' {
 			return Stop
 		}
@@ -133,7 +133,7 @@ func TestDepthIsBounded(t *testing.T) {
 	if _, err := Parse(deep(MaxDepth + 1)); err == nil || err.Error() != "nested deeper than 1000 at byte 1000" {
 		t.Error(err)
 	}
-	if _, _, st := Object(append(append([]byte(`{"a":`), deep(MaxDepth)...), '}'), nil, nil); st != Deep {
+	if _, _, st := Object(append(append([]byte(`{"a":`), deep(MaxDepth)...), '}'), nil, nil, nil); st != Deep {
 		t.Errorf("status %d", st)
 	}
 }

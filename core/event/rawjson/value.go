@@ -154,12 +154,9 @@ func (c *Cursor) Next() (Member, bool) {
 	if st != OK {
 		return Member{}, false
 	}
-	end, st := Skip(c.text, at)
-	if st != OK {
-		return Member{}, false
-	}
+	end := past(c.text, at)
 	c.at = end
-	return Member{name, c.text[at:end]}, true
+	return Member{Name: name, Value: c.text[at:end]}, true
 }
 
 // Elements walks the elements of a checked array.
@@ -186,10 +183,7 @@ func (e *Elements) Next() ([]byte, bool) {
 	if i >= len(e.text) || e.text[i] == ']' {
 		return nil, false
 	}
-	end, st := Skip(e.text, i)
-	if st != OK {
-		return nil, false
-	}
+	end := past(e.text, i)
 	e.at = end
 	return e.text[i:end], true
 }
@@ -220,4 +214,33 @@ func Is(raw []byte, name string) bool {
 		}
 	}
 	return false
+}
+
+// past returns the end of the checked value at b[i].
+func past(b []byte, i int) int {
+	for depth := 0; i < len(b); {
+		switch b[i] {
+		case '"':
+			i, _ = stringEnd(b, i+1)
+		case '{', '[':
+			depth++
+			i++
+			continue
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':', ' ', '\n', '\r', '\t':
+			i++
+			continue
+		default:
+			var st Status
+			if i, st = scalar(b, i); st != OK {
+				return len(b) // not checked
+			}
+		}
+		if depth <= 0 {
+			break
+		}
+	}
+	return i
 }
