@@ -18,27 +18,27 @@ type marks struct {
 // noMarks is of no span: the first search finds one.
 func noMarks() marks { return marks{base: -span} }
 
-// next returns the first mark of text from i on, or len(text).
-func (s *marks) next(text []byte, i int) int {
-	if n := uint(i - s.base); n < span {
-		// The 64 bits from n on, or fewer at the end of the span.
-		if m := s.words[n/64]>>(n%64) | s.words[n/64+1]<<1<<(63-n%64); m != 0 {
-			return i + bits.TrailingZeros64(m)
-		}
+// near has a bit for each of the 64 bytes from i on, fewer at the end of the
+// span, and none outside of it. It is made to be inlined: nearly always the
+// first mark from i on is among them, and otherwise find finds it.
+func (s *marks) near(i int) uint64 {
+	n := uint(i - s.base)
+	if n >= span {
+		return 0
 	}
-	return s.find(text, i)
+	return s.words[n/64]>>(n%64) | s.words[n/64+1]<<1<<(63-n%64)
 }
 
-// find is next where another span has to be marked, or most of one to be
-// looked through. A span starts where one is searched for.
+// find returns the first mark of text from i on, or len(text). It marks another
+// span if there is none in this one.
 func (s *marks) find(text []byte, i int) int {
 	if n := i - s.base; n >= 0 && n < span {
-		i = s.base + span
-		for w := n/64 + 1; w < span/64; w++ {
-			if m := s.words[w]; m != 0 {
-				return s.base + w*64 + bits.TrailingZeros64(m)
+		for at := i; at < s.base+span; at += 64 {
+			if m := s.near(at); m != 0 {
+				return at + bits.TrailingZeros64(m)
 			}
 		}
+		i = s.base + span
 	}
 	for ; i < len(text); i += span {
 		s.base = i

@@ -74,7 +74,16 @@ func Object(b []byte, dst []Member, names *Names, ask Asker) ([]Member, int, Sta
 		end := at
 		switch c := b[at]; {
 		case c == '"':
-			end, st = marks.stringEnd(b, at+1)
+			if m := marks.near(at + 1); m != 0 {
+				end = at + 1 + bits.TrailingZeros64(m)
+			} else {
+				end = marks.find(b, at+1)
+			}
+			if end < len(b) && b[end] == '"' {
+				end++
+			} else {
+				end, st = stringEnd(b, end)
+			}
 		case c != '{' && c != '[':
 			end, st = scalar(b, at)
 		default:
@@ -123,20 +132,11 @@ func Skip(b []byte, i int) (int, Status) {
 // written without white space and escapes.
 func (s *marks) name(b []byte, i int) ([]byte, int, Status) {
 	if i < len(b) && b[i] == '"' {
-		if k := s.next(b, i+1); k+2 < len(b) && b[k] == '"' && b[k+1] == ':' && b[k+2] > ' ' {
+		if k := s.find(b, i+1); k+2 < len(b) && b[k] == '"' && b[k+1] == ':' && b[k+2] > ' ' {
 			return b[i+1 : k], k + 2, OK
 		}
 	}
 	return memberName(b, i)
-}
-
-// stringEnd is the function of that name with marks.
-func (s *marks) stringEnd(b []byte, i int) (int, Status) {
-	k := s.next(b, i)
-	if k < len(b) && b[k] == '"' {
-		return k + 1, OK
-	}
-	return stringEnd(b, k)
 }
 
 // skip is Skip below depth enclosing brackets. It is one loop over an explicit
@@ -151,7 +151,13 @@ value:
 	}
 	switch c := b[i]; {
 	case c == '"':
-		if k := s.next(b, i+1); k < len(b) && b[k] == '"' {
+		k := i + 1
+		if m := s.near(k); m != 0 {
+			k += bits.TrailingZeros64(m)
+		} else {
+			k = s.find(b, k)
+		}
+		if k < len(b) && b[k] == '"' {
 			i = k + 1
 		} else if i, st = stringEnd(b, k); st != OK {
 			return i, st
@@ -206,7 +212,13 @@ after:
 	}
 name:
 	if i < len(b) && b[i] == '"' {
-		if k := s.next(b, i+1); k+1 < len(b) && b[k] == '"' && b[k+1] == ':' {
+		k := i + 1
+		if m := s.near(k); m != 0 {
+			k += bits.TrailingZeros64(m)
+		} else {
+			k = s.find(b, k)
+		}
+		if k+1 < len(b) && b[k] == '"' && b[k+1] == ':' {
 			i = k + 2
 			goto value
 		}
