@@ -11,7 +11,6 @@ import (
 type document struct {
 	raw     []byte
 	members []rawjson.Member
-	is      []field          // what each member is
 	names   rawjson.Names    // of members, as they come
 	at      [numFields]int32 // index in members + 1, 0 for absent
 	gen     uint64           // changes whenever the document does
@@ -54,18 +53,15 @@ func (d *document) scan(text []byte, ask rawjson.Asker) (end int, st rawjson.Sta
 func (d *document) index(raw []byte) {
 	d.raw, d.format = raw, nil
 	d.at = [numFields]int32{}
-	d.is = d.is[:0]
 	for i := range d.members {
 		m := &d.members[i]
-		f := fieldNumbered[m.Number]
-		exact := f != fNone
+		exact := m.Number != 0
 		if !exact {
-			f, exact = d.oddName(m)
+			if exact = numberOdd(m); m.Number == 0 {
+				continue
+			}
 		}
-		d.is = append(d.is, f)
-		if f == fNone {
-			continue
-		}
+		f := fieldNumbered[m.Number]
 		if exact || d.at[f] == 0 || d.members[d.at[f]-1].Name[0] < 'a' {
 			d.at[f] = int32(i) + 1
 		}
@@ -73,23 +69,23 @@ func (d *document) index(raw []byte) {
 	d.people.person(d.value(fIdentity))
 }
 
-// oddName knows a member whose name is written with escapes, or in PascalCase
-// as only records are.
-func (d *document) oddName(m *rawjson.Member) (f field, exact bool) {
+// numberOdd numbers a member whose name is written with escapes, or in
+// PascalCase as only records are.
+func numberOdd(m *rawjson.Member) (exact bool) {
 	if escaped(m.Name) {
 		m.Name = rawjson.AppendText(nil, m.Name)
-		if f = fieldOf(m.Name); f != fNone {
-			return f, true
+		if m.Number = dictionary.Number(m.Name); m.Number != 0 {
+			return true
 		}
 	}
 	if len(m.Name) == 0 || m.Name[0] > 'Z' || m.Name[0] < 'A' {
-		return fNone, false
+		return false
 	}
 	var buf [32]byte
-	if f = fieldOf(lowerFirst(&buf, m.Name)); f >= numTrailFields {
-		f = fNone
+	if m.Number = dictionary.Number(lowerFirst(&buf, m.Name)); fieldNumbered[m.Number] >= numTrailFields {
+		m.Number = 0
 	}
-	return f, false
+	return false
 }
 
 // value returns f's JSON, nil when absent or null.

@@ -93,9 +93,6 @@ var dictionary, fieldNumbered = func() (*rawjson.Dictionary, [256]field) {
 	return rawjson.NewDictionary(names...), numbered
 }()
 
-// fieldOf knows a member by its name.
-func fieldOf(name []byte) field { return fieldNumbered[dictionary.Number(name)] }
-
 // lowerFirst returns name with its first letter in lower case: some ActionTrail
 // exports write EventName and UserIdentity.AccountId. The result lies in buf
 // or is name itself.

@@ -186,7 +186,7 @@ func (d *document) fillUnmapped(ev *event.Event) {
 
 // hasPlace reports whether member i went into the event by itself.
 func (d *document) hasPlace(i int) bool {
-	known := d.is[i]
+	known := fieldNumbered[d.members[i].Number]
 	if !d.format.mapped.has(known) {
 		return false
 	}
