@@ -44,16 +44,22 @@ type person struct {
 
 // people are the identities a reader remembers: few act at a time, and most
 // records have one that was there a moment ago, which then is neither scanned
-// nor read again.
+// nor read again. Who begins alike, such as one role in several sessions, shares
+// a group.
 type people struct {
-	known []person
-	at    *byte   // where the identity of the record that is scanned starts
-	slot  *person // where it is remembered
-	found bool    // it was
+	groups []group
+	at     *byte   // where the identity of the record that is scanned starts
+	group  *group  // where to remember it
+	who    *person // it was remembered
+}
+
+type group struct {
+	known [4]person
+	next  uint8 // to be forgotten
 }
 
 const (
-	knownPeople  = 512
+	knownGroups  = 128
 	longestKnown = 2 << 10 // bytes of an identity that is remembered
 	personBegins = 96      // bytes that tell most people apart
 )
@@ -61,21 +67,28 @@ const (
 var peopleSeed = maphash.MakeSeed()
 
 // forget is for a record that is about to be scanned.
-func (p *people) forget() { p.at, p.slot, p.found = nil, nil, false }
+func (p *people) forget() { p.at, p.group, p.who = nil, nil, nil }
 
 // Ask knows the length of an identity that was there before.
 func (p *people) Ask(name, rest []byte) int {
 	if string(name) != "userIdentity" {
 		return 0
 	}
-	if p.known == nil {
-		p.known = make([]person, knownPeople)
+	if p.groups == nil {
+		p.groups = make([]group, knownGroups)
 	}
-	p.at, p.found = &rest[0], false
-	p.slot = &p.known[maphash.Bytes(peopleSeed, rest[:min(len(rest), personBegins)])%knownPeople]
-	if n := len(p.slot.written); n > 0 && bytes.HasPrefix(rest, p.slot.written) {
-		p.found = true
-		return n
+	p.at, p.who = &rest[0], nil
+	begins := rest[:min(len(rest), personBegins)]
+	if end := bytes.IndexByte(begins, '}'); end > 0 {
+		begins = begins[:end]
+	}
+	p.group = &p.groups[maphash.Bytes(peopleSeed, begins)%knownGroups]
+	for i := range p.group.known {
+		who := &p.group.known[i]
+		if n := len(who.written); n > 0 && bytes.HasPrefix(rest, who.written) {
+			p.who = who
+			return n
+		}
 	}
 	return 0
 }
@@ -86,14 +99,12 @@ func (p *people) person(value []byte) *person {
 	if len(value) == 0 || p.at != &value[0] {
 		return nil
 	}
-	if !p.found {
-		if len(value) > longestKnown {
-			return nil
-		}
-		p.slot.written, p.slot.read = append(p.slot.written[:0], value...), false
-		p.found = true
+	if p.who == nil && len(value) <= longestKnown {
+		p.who = &p.group.known[p.group.next]
+		p.group.next = (p.group.next + 1) % uint8(len(p.group.known))
+		p.who.written, p.who.read = append(p.who.written[:0], value...), false
 	}
-	return p.slot
+	return p.who
 }
 
 // identity reads the userIdentity of the record.
