@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // texts are JSON and nearly JSON.
@@ -172,3 +173,85 @@ func TestFindAndWalk(t *testing.T) {
 type asker func(name, rest []byte) int
 
 func (f asker) Ask(name, rest []byte) int { return f(name, rest) }
+
+func TestMarksAreWhereTheyShouldBe(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := [span]byte(rapid.SliceOfN(rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte{'"', '\\', 0, 0x1f, ' ', 0x7f, 0x80, 0xa2, 0xdc, 0xff})), span, span).Draw(t, "text"))
+		var want, plainly, got [5]uint64
+		for n, c := range text {
+			if c == '"' || c == '\\' || c < ' ' {
+				want[n/64] |= 1 << (n % 64)
+			}
+		}
+		markPlainly(&plainly, &text)
+		mark(&got, &text)
+		if plainly != want || got != want {
+			t.Fatalf("%q:\n%x plainly\n%x\n%x wanted", text, plainly, got, want)
+		}
+	})
+}
+
+// FuzzObject scans one object after another with names and with somebody to
+// ask, in pieces as they come, and finds what encoding/json finds.
+func FuzzObject(f *testing.F) {
+	for _, text := range texts {
+		f.Add([]byte(text), []byte(text), uint16(len(text)/2))
+	}
+	long := `{"eventName":"` + strings.Repeat("a", 300) + `\n","who":{"a":"` + strings.Repeat("b", 250) + `"},"list":[1,"` + strings.Repeat("c", 500) + `"],"number":-1.5e3}`
+	f.Add([]byte(long), []byte(`{"eventName" : "x","who":{"a":"y"},"who":[],"n\u0061me":1}`), uint16(290))
+	f.Fuzz(func(t *testing.T, first, second []byte, cut uint16) {
+		names := &Names{Dictionary: NewDictionary("eventName", "who", "list", "aNameThatIsFarTooLongToBeExpected")}
+		for _, text := range [][]byte{first, second, first} {
+			if len(text) == 0 || text[0] != '{' {
+				continue
+			}
+			_, _, st := Object(text[:min(int(cut), len(text))], nil, names, nil)
+			members, end, whole := Object(text, nil, names, known{"who", text})
+			if st == OK && (whole != OK || end > int(cut)) {
+				t.Fatalf("%q is OK up to %d, and %d all in all", text, cut, whole)
+			}
+			if whole == OK && !json.Valid(text[:end]) || whole != OK && whole != Deep && json.Valid(text) {
+				t.Fatalf("%q ends at %d with %d", text, end, whole)
+			}
+			if whole == OK {
+				checkMembers(t, text[:end], members)
+			}
+		}
+	})
+}
+
+// known knows how long the value of a member is, because it can look.
+type known struct {
+	name string
+	text []byte
+}
+
+func (k known) Ask(name, rest []byte) int {
+	if end, st := Skip(rest, 0); string(name) == k.name && st == OK {
+		return end
+	}
+	return 0
+}
+
+// checkMembers compares members with what encoding/json makes of their text.
+func checkMembers(t *testing.T, text []byte, members []Member) {
+	t.Helper()
+	want := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]json.RawMessage{}
+	for _, m := range members {
+		var name string
+		if err := json.Unmarshal(append(append([]byte{'"'}, m.Name...), '"'), &name); err != nil {
+			t.Fatalf("the name %q: %v", m.Name, err)
+		}
+		got[name] = m.Value
+		if number := map[string]uint8{"eventName": 1, "who": 2, "list": 3, "aNameThatIsFarTooLongToBeExpected": 4}[string(m.Name)]; m.Number != number {
+			t.Fatalf("%q has the number %d", m.Name, m.Number)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("%q: %s", text, diff)
+	}
+}
