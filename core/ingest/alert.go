@@ -16,9 +16,9 @@ type origin struct {
 	maxAge         time.Duration
 }
 
-// alertOf encodes the alert of a match over its event. scratch is space that
-// is used again and again; what the alert holds is its own.
-func (in *Ingest) alertOf(m rule.Match, ev *event.Event, at origin, scratch *[]byte) store.Alert {
+// alertOf encodes the alert of a match over its event, in space if there is
+// enough.
+func (in *Ingest) alertOf(m rule.Match, ev *event.Event, at origin, space *[]byte) store.Alert {
 	now := in.Now()
 	// Of a window its newest event counts, whichever came last.
 	newest := ev.Time
@@ -35,20 +35,13 @@ func (in *Ingest) alertOf(m rule.Match, ev *event.Event, at origin, scratch *[]b
 		Time: ev.Time, Key: m.Key,
 		Outputs: in.Routes.to(m, ev, at.source, backfill),
 	}
-	a.JSON = encode(scratch, func(b []byte) []byte { return f.Append(b, ev) })
+	a.JSON = encode(space, func(b []byte) []byte { return f.Append(b, ev) })
 	wantEvent, wantRaw := in.Routes.include(a.Outputs)
 	if wantEvent {
-		a.Event = encode(scratch, ev.AppendOCSF)
+		a.Event = encode(space, ev.AppendOCSF)
 	}
 	if wantRaw {
-		a.Raw = append([]byte(nil), at.raw...)
+		a.Raw = encode(space, func(b []byte) []byte { return append(b, at.raw...) })
 	}
 	return a
-}
-
-// encode runs an appender over scratch space and returns a copy of the exact
-// size.
-func encode(scratch *[]byte, appendTo func([]byte) []byte) []byte {
-	*scratch = appendTo((*scratch)[:0])
-	return append([]byte(nil), *scratch...)
 }

@@ -39,6 +39,7 @@ func (in *Ingest) commit(ctx context.Context, stop func()) error {
 			in.account(ctx, batch)
 		}
 		for _, p := range batch {
+			p.free()
 			in.room.Release(p.weight())
 		}
 	}

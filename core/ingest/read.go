@@ -49,6 +49,7 @@ type piece struct {
 	places   places           // newest event of each account and region
 
 	contributions []rule.Contribution // to rules that remember
+	chunks        []*chunk            // with the payloads of alerts
 }
 
 // reader is one worker of the loop: everything that is reused from object to
@@ -59,7 +60,7 @@ type reader struct {
 	event   event.Event
 	set     *rule.Set
 	matcher *rule.Matcher
-	buf     []byte
+	chunk   *chunk // for payloads of alerts
 }
 
 func (in *Ingest) readAll(ctx context.Context) {
@@ -157,7 +158,7 @@ func (r *reader) raise(p *piece, m rule.Match, rec decode.Record) {
 	_ = r.event.Load(event.PartsClosed) // routes look at it too; only open parts fail
 	a := r.alertOf(m, &r.event, origin{
 		source: s.Name, object: p.object.Name, record: p.object.Entry.Before + rec.Index, raw: rec.Raw, maxAge: s.MaxAge,
-	}, &r.buf)
+	}, r.space(p))
 	p.alerts = append(p.alerts, a)
 	p.bytes += len(a.JSON) + len(a.Event) + len(a.Raw)
 }

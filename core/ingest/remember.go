@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trailship/trailship/core/decode"
@@ -24,7 +25,7 @@ type recall struct {
 	due     time.Time // when the first candidate that waits is decided; zero: none waits
 	matcher *rule.Matcher
 	event   event.Event
-	scratch []byte
+	space   []byte // of an alert
 	now     judged
 	gone    map[string]eviction // by rule
 }
@@ -139,9 +140,10 @@ func (in *Ingest) sentence(tx store.Tx, v rule.Verdict) error {
 		m.matcher = m.now.set.NewMatcher()
 	}
 	match := m.matcher.Alert(v, &m.event)
+	m.space = slices.Grow(m.space[:0], chunkRest)
 	a := in.alertOf(match, &m.event, origin{
 		source: rec.Source, object: rec.Object, record: rec.Index, raw: rec.Raw, maxAge: in.maxAge(rec.Source),
-	}, &m.scratch)
+	}, &m.space)
 	fresh, err := tx.Raise(a)
 	if err != nil {
 		return fmt.Errorf("storing alert %s: %w", a.ID, err)

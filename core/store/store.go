@@ -84,7 +84,8 @@ type Tx interface {
 	// PutEntry records how far an object was read.
 	PutEntry(sourceName, key string, e source.Entry) error
 	// Raise stores an alert for its outputs unless its id was stored before
-	// within retention; fresh says whether it was new.
+	// within retention; fresh says whether it was new. It keeps no hold of the
+	// alert's bytes.
 	Raise(a Alert) (fresh bool, err error)
 	// Bury stores a dead letter; the same ID again replaces it.
 	Bury(d DeadLetter) error
