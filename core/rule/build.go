@@ -264,10 +264,25 @@ func (b *builder) conditions(r *Rule) {
 	if r.state != nil {
 		r.anchors = r.anchors.and(r.state.anchors)
 	}
+	r.decideByOutline()
 	// What needs no open part comes first: it may save parsing one.
 	slices.SortStableFunc(r.conditions, func(a, b *expression) int {
 		return int(min(a.parts&event.PartsOpen, 1)) - int(min(b.parts&event.PartsOpen, 1))
 	})
+}
+
+// decideByOutline sets apart what the outline of an event decides.
+func (r *Rule) decideByOutline() {
+	var all []*closure
+	r.conditions = slices.DeleteFunc(r.conditions, func(e *expression) bool {
+		if e.outlined {
+			all, r.reads = append(all, e.closure), r.reads|e.reads
+		}
+		return e.outlined
+	})
+	if len(all) > 0 {
+		r.outline = allOf(all)
+	}
 }
 
 // condition compiles one text into expressions that must all be true, in the

@@ -28,6 +28,9 @@ type expression struct {
 	program *vm.Program  // nil when there is a closure
 	parts   event.Parts  // what it reads
 	typ     reflect.Type // what it gives; an interface type when only data can tell
+
+	outlined bool       // of a condition: the outline of the event decides it
+	reads    outlineSet // what of the outline
 }
 
 // compiler compiles the expressions of one load. It belongs to one goroutine.

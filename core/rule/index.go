@@ -12,8 +12,16 @@ import (
 // index finds the rules an event may match. A rule stands under the clause of
 // its anchors that fewest events meet; one without an anchor among the rest.
 type index struct {
-	rest   []int32 // the cheapest first
-	fields []fieldIndex
+	rest  []int32      // the cheapest first
+	begun []fieldIndex // what the outline of an event leads to
+	later []fieldIndex // what the other fields lead to
+
+	// What the outline says of later: parts of the event that may lead to a
+	// rule whatever the outline is, and those that some outlines ask for.
+	always event.Parts
+	gates  []fieldIndex // lead to Parts, not to rules
+
+	outline []int // the fields of the outline that rules look at
 }
 
 // fieldIndex is the part of an index that one field leads into.
@@ -25,6 +33,8 @@ type fieldIndex struct {
 	begins []affixes
 	ends   []affixes
 	holds  *substrings
+	plain  bool    // nothing but equals
+	empty  []int32 // what the empty text leads to
 }
 
 // affixes are beginnings or ends of one length.
@@ -33,41 +43,92 @@ type affixes struct {
 	rules  map[string][]int32
 }
 
+// indexing is an index that is being made.
+type indexing struct {
+	index
+	begun, later, gates map[string]*fieldIndex
+	reads               outlineSet
+}
+
 // newIndex makes the index of the rules that are enabled, and says in each by
 // what it is found. Their anchors are forgotten.
 func newIndex(rules []*Rule) index {
-	var x index
 	s := survey(rules)
-	fields := map[string]*fieldIndex{}
+	x := indexing{begun: map[string]*fieldIndex{}, later: map[string]*fieldIndex{}, gates: map[string]*fieldIndex{}}
 	for i, r := range rules {
-		if !r.Enabled {
-			r.anchors = nil
-			continue
+		if r.Enabled {
+			x.insert(r, int32(i), s)
 		}
-		c, ok := s.choose(r.anchors)
-		if r.anchors = nil; !ok {
-			x.rest = append(x.rest, int32(i))
-			continue
-		}
-		r.anchor = c.fields()
-		for _, a := range c {
-			f := fields[a.field]
-			if f == nil {
-				f = &fieldIndex{name: a.field, text: textFields[a.field], parts: partsOfField(a.field)}
-				fields[a.field] = f
-			}
-			f.insert(a, int32(i))
-		}
+		r.anchors = nil
 	}
 	slices.SortStableFunc(x.rest, func(a, b int32) int { return rules[a].cost() - rules[b].cost() })
+	x.index.begun, x.index.later, x.index.gates = prepared(x.begun), prepared(x.later), prepared(x.gates)
+	for i := range outlineFields {
+		if x.reads>>i&1 != 0 {
+			x.outline = append(x.outline, i)
+		}
+	}
+	return x.index
+}
+
+// insert puts a rule in its place.
+func (x *indexing) insert(r *Rule, number int32, s surveyed) {
+	x.reads |= r.reads
+	if r.formats != nil {
+		x.reads |= formatOnly
+	}
+	c, ok := s.choose(r.anchors)
+	if !ok {
+		x.rest = append(x.rest, number)
+		return
+	}
+	r.anchor = c.fields()
+	for _, a := range c {
+		fields := x.later
+		if bit := outlineField(a.field); bit != 0 {
+			fields, x.reads = x.begun, x.reads|bit
+		}
+		insert(fields, a, number)
+	}
+	if parts := c.parts(); parts != 0 {
+		x.gate(r.anchors, parts)
+	}
+}
+
+// gate notes for which events a rule with these anchors needs parts of it.
+func (x *indexing) gate(anchors anchors, parts event.Parts) {
+	gate, ok := gateOf(anchors)
+	if !ok {
+		x.always |= parts
+		return
+	}
+	for _, a := range gate {
+		x.reads |= outlineField(a.field)
+		insert(x.gates, a, int32(parts))
+	}
+}
+
+func insert(fields map[string]*fieldIndex, a atom, leadsTo int32) {
+	f := fields[a.field]
+	if f == nil {
+		f = &fieldIndex{name: a.field, text: textFields[a.field], parts: partsOfField(a.field)}
+		fields[a.field] = f
+	}
+	f.insert(a, leadsTo)
+}
+
+// prepared are the fields ready to be searched; what is there from the start
+// comes first.
+func prepared(fields map[string]*fieldIndex) (out []fieldIndex) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		f := fields[name]
 		f.holds.prepare()
-		x.fields = append(x.fields, *f)
+		f.empty = f.search(nil, "")
+		f.plain = f.begins == nil && f.ends == nil && f.holds == nil
+		out = append(out, *f)
 	}
-	// What is there from the start comes first.
-	slices.SortStableFunc(x.fields, func(a, b fieldIndex) int { return cmp.Compare(a.parts, b.parts) })
-	return x
+	slices.SortStableFunc(out, func(a, b fieldIndex) int { return cmp.Compare(a.parts, b.parts) })
+	return out
 }
 
 func (f *fieldIndex) insert(a atom, rule int32) {
@@ -76,7 +137,7 @@ func (f *fieldIndex) insert(a atom, rule int32) {
 		if f.equals == nil {
 			f.equals = map[string][]int32{}
 		}
-		f.equals[a.text] = append(f.equals[a.text], rule)
+		f.equals[a.text] = with(f.equals[a.text], rule)
 	case beginsWith:
 		f.begins = insertAffix(f.begins, a.text, rule)
 	case endsWith:
@@ -85,7 +146,7 @@ func (f *fieldIndex) insert(a atom, rule int32) {
 		if f.holds == nil {
 			f.holds = &substrings{needles: map[string][]int32{}}
 		}
-		f.holds.needles[a.text] = append(f.holds.needles[a.text], rule)
+		f.holds.needles[a.text] = with(f.holds.needles[a.text], rule)
 	}
 }
 
@@ -95,28 +156,21 @@ func insertAffix(all []affixes, text string, rule int32) []affixes {
 		i = len(all)
 		all = append(all, affixes{len(text), map[string][]int32{}})
 	}
-	all[i].rules[text] = append(all[i].rules[text], rule)
+	all[i].rules[text] = with(all[i].rules[text], rule)
 	return all
 }
 
-// candidates appends the rules with an anchor that are worth evaluating, each
-// once. What the fields need is loaded.
-func (x *index) candidates(dst []int32, f *frame) []int32 {
-	for i := range x.fields {
-		field := &x.fields[i]
-		if field.parts&^f.loaded != 0 && f.tryLoad(field.parts) != nil {
-			continue // closed parts always load
-		}
-		dst = field.candidates(dst, field.text(f))
+// with is a list with one more in it, once. Rules come in order, gates lead to
+// few different parts.
+func with(list []int32, one int32) []int32 {
+	if slices.Contains(list[max(0, len(list)-16):], one) {
+		return list
 	}
-	if len(dst) > 1 {
-		slices.Sort(dst)
-		dst = slices.Compact(dst)
-	}
-	return dst
+	return append(list, one)
 }
 
-func (f *fieldIndex) candidates(dst []int32, text string) []int32 {
+// search appends what a text leads to, some of it twice.
+func (f *fieldIndex) search(dst []int32, text string) []int32 {
 	dst = append(dst, f.equals[text]...)
 	for i := range f.begins {
 		if a := &f.begins[i]; a.length <= len(text) {

@@ -20,6 +20,9 @@ type Matcher struct {
 	matches       []Match
 	contributions []Contribution
 	picked        []int32            // indexes of the rules an event may match
+	fresh         lead               // one that is not remembered yet
+	leads         []lead             // by the hash of an outline
+	recalled      []recalled         // by the hash of a text
 	frame         frame              // what closures see
 	failure       func(*Rule, error) // what happens to a failed evaluation
 }
@@ -46,13 +49,10 @@ type Match struct {
 // only by loading its open parts.
 func (m *Matcher) Match(ev *event.Event) []Match {
 	m.begin(ev)
-	for _, i := range m.set.index.rest {
-		m.try(m.set.Rules[i], ev)
-	}
-	m.picked = m.set.index.candidates(m.picked[:0], &m.frame)
-	for _, i := range m.picked {
-		m.try(m.set.Rules[i], ev)
-	}
+	v := m.lead()
+	m.tryAll(v.rules, ev)
+	m.picked = m.later(m.picked[:0], v)
+	m.tryAll(m.picked, ev)
 	if len(m.matches) > 1 {
 		slices.SortFunc(m.matches, func(a, b Match) int { return strings.Compare(a.Rule.ID, b.Rule.ID) })
 	}
@@ -68,14 +68,21 @@ func (m *Matcher) begin(ev *event.Event) {
 	m.frame.look(ev)
 }
 
-// try matches one rule. A panic is one more failed evaluation.
+func (m *Matcher) tryAll(rules []int32, ev *event.Event) {
+	for _, i := range rules {
+		m.try(m.set.Rules[i], ev)
+	}
+}
+
+// try matches one rule that the outline does not rule out. A panic is one more
+// failed evaluation.
 func (m *Matcher) try(r *Rule, ev *event.Event) {
 	defer func() {
 		if p := recover(); p != nil {
 			m.failure(r, fmt.Errorf("panic: %v", p))
 		}
 	}()
-	if r.formats != nil && !r.formats[ev.Format] || !m.all(r, r.conditions, ev) {
+	if !m.all(r, r.conditions, ev) {
 		return
 	}
 	if r.state != nil {

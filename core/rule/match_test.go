@@ -247,7 +247,7 @@ func TestIndexFindsWhatEvaluatingEverythingFinds(t *testing.T) {
 		m := set.NewMatcher()
 		var want []string
 		for _, r := range set.Rules {
-			if m.all(r, r.conditions, ev) {
+			if m.holds(r, ev) {
 				want = append(want, r.ID)
 			}
 		}

@@ -118,7 +118,9 @@ type Rule struct {
 
 	keys       []Key // for Effective
 	formats    map[string]bool
-	conditions []*expression // all must hold; those that need no open part first
+	outline    *closure      // what of the condition the outline of an event decides; nil is nothing
+	reads      outlineSet    // what of the outline that looks at
+	conditions []*expression // all must hold too; those that need no open part first
 	keyParts   []*expression // of dedup
 	state      *stateful     // nil for a rule that remembers nothing
 	message    *template

@@ -28,12 +28,19 @@ func load(t testing.TB, namesAndTexts ...string) *Set {
 }
 
 // ids are the rules that match an event.
-func ids(set *Set, ev *event.Event) []string {
-	var out []string
-	for _, m := range set.NewMatcher().Match(ev) {
+func ids(set *Set, ev *event.Event) []string { return idsOfMatches(set.NewMatcher().Match(ev)) }
+
+func idsOfMatches(matches []Match) (out []string) {
+	for _, m := range matches {
 		out = append(out, m.Rule.ID)
 	}
 	return out
+}
+
+// holds reports that the condition of a rule is true, without any index.
+func (m *Matcher) holds(r *Rule, ev *event.Event) bool {
+	m.begin(ev)
+	return m.possible(r) && m.all(r, r.conditions, ev)
 }
 
 // decrypt is an event of a principal that was refused a Decrypt.

@@ -48,21 +48,41 @@ func (c clause) chance() (p float64) {
 
 // surveyed counts what the rules of a set could be found by.
 type surveyed struct {
-	rules map[atom]int        // that have the atom
-	parts map[event.Parts]int // rules with a clause that needs these parts
+	rules  map[atom]int        // that have the atom
+	parts  map[event.Parts]int // rules with a clause that needs these parts
+	always event.Parts         // made of every event, for rules that have no choice
 }
 
 func survey(rules []*Rule) surveyed {
-	s := surveyed{map[atom]int{}, map[event.Parts]int{}}
+	s := surveyed{rules: map[atom]int{}, parts: map[event.Parts]int{}}
 	for _, r := range rules {
+		if !r.Enabled {
+			continue
+		}
+		inAll := event.PartsClosed
 		for _, c := range r.anchors {
 			for _, a := range c {
 				s.rules[a]++
 			}
-			s.parts[c.parts()]++
+			parts := c.parts()
+			s.parts[parts]++
+			inAll &= parts
+		}
+		if len(r.anchors) > 0 {
+			s.always |= inAll
 		}
 	}
 	return s
+}
+
+// gateOf is the clause about nothing but the outline that fewest events meet.
+func gateOf(a anchors) (best clause, ok bool) {
+	for _, c := range a {
+		if c.outlined() && (!ok || c.chance() < best.chance()) {
+			best, ok = c, true
+		}
+	}
+	return best, ok
 }
 
 func (c clause) parts() (parts event.Parts) {
@@ -79,16 +99,20 @@ func (c clause) parts() (parts event.Parts) {
 const loadCost = 6
 
 // choose is the clause that costs least: the rules in its place, as often as
-// events come there, and its share of loading what it looks at on every event.
+// events come there, and its share of loading what it looks at, of the events
+// whose outline does not rule the rule out.
 func (s surveyed) choose(a anchors) (best clause, ok bool) {
-	least := 0.0
+	least, asked := 0.0, 1.0
+	if gate, ok := gateOf(a); ok {
+		asked = gate.chance()
+	}
 	for _, c := range a {
 		cost := 0.0
 		for _, a := range c {
 			cost += a.chance() * (1 + float64(s.rules[a])/256)
 		}
-		if parts := c.parts(); parts != 0 {
-			cost += loadCost / float64(s.parts[parts])
+		if parts := c.parts(); parts&^s.always != 0 {
+			cost += loadCost * asked / float64(s.parts[parts])
 		}
 		if !ok || cost < least {
 			best, least, ok = c, cost, true

@@ -16,10 +16,25 @@ type term struct {
 	node    ast.Node
 	closure *closure // nil when it needs expr's machine
 	parts   event.Parts
+
+	outlined bool       // it reads nothing but the outline, and cannot fail
+	reads    outlineSet // what of it
 }
 
-// rank orders terms: first what cannot fail, by how many parts of the event it
-// needs, then what may fail, in the order it was written, since an earlier term
+// newTerm compiles a term, unless it is one for expr's machine.
+func newTerm(n ast.Node) term {
+	t := term{node: n, closure: closureOf(n), parts: partsOf(n)}
+	if t.closure != nil && t.closure.test == nil {
+		t.closure = nil
+	}
+	if t.closure != nil && !t.closure.fails && t.closure.need == 0 {
+		t.reads, t.outlined = outlineRead(n)
+	}
+	return t
+}
+
+// rank orders terms: first what the outline decides, then what cannot fail, by
+// how many parts of the event it needs, then what may fail, in the order it was written, since an earlier term
 // may guard it; last what reads an open part, which most events need not make.
 func (t term) rank() int {
 	switch {
@@ -27,24 +42,23 @@ func (t term) rank() int {
 		return 100
 	case t.closure == nil || t.closure.fails:
 		return 99
+	case t.outlined:
+		return -1
 	}
 	return bits.OnesCount(uint(t.parts))
 }
 
-// inOrder compiles terms, cheap ones first: one expression of all closures that
-// stand together, one of all programs.
+// inOrder compiles terms, cheap ones first: one expression of all that the
+// outline decides, one of all closures that stand together, one of all programs.
 func (c *compiler) inOrder(nodes []ast.Node, source file.Source) (made []*expression, failed *file.Error) {
 	all := make([]term, len(nodes))
 	for i, n := range nodes {
-		all[i] = term{n, closureOf(n), partsOf(n)}
-		if x := all[i].closure; x != nil && x.test == nil {
-			all[i].closure = nil
-		}
+		all[i] = newTerm(n)
 	}
 	slices.SortStableFunc(all, func(a, b term) int { return a.rank() - b.rank() })
 	for len(all) > 0 {
 		n := 1
-		for n < len(all) && (all[n].closure == nil) == (all[0].closure == nil) {
+		for n < len(all) && (all[n].closure == nil) == (all[0].closure == nil) && all[n].outlined == all[0].outlined {
 			n++
 		}
 		e, err := c.together(all[:n], source)
@@ -59,15 +73,17 @@ func (c *compiler) inOrder(nodes []ast.Node, source file.Source) (made []*expres
 // together is one expression of terms that are all closures, or all not.
 func (c *compiler) together(all []term, source file.Source) (e *expression, failed *file.Error) {
 	var parts event.Parts
+	var reads outlineSet
 	var node ast.Node
 	var closures []*closure
 	for _, t := range all {
 		parts |= t.parts
+		reads |= t.reads
 		node = both(node, t.node)
 		closures = append(closures, t.closure)
 	}
 	if closures[0] != nil {
-		return &expression{closure: allOf(closures), parts: parts}, nil
+		return &expression{closure: allOf(closures), parts: parts, outlined: all[0].outlined, reads: reads}, nil
 	}
 	if e, failed = c.machine(node, source); failed != nil {
 		return nil, failed

@@ -98,7 +98,9 @@ type trial struct {
 
 func (t *trial) event(ev *event.Event) error {
 	t.matcher.begin(ev)
-	t.matcher.try(t.rule, ev)
+	if t.matcher.possible(t.rule) {
+		t.matcher.try(t.rule, ev)
+	}
 	for _, a := range t.matcher.matches {
 		t.raise(a)
 	}

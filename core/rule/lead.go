@@ -1,0 +1,185 @@
+package rule
+
+import (
+	"fmt"
+	"hash/maphash"
+	"slices"
+
+	"github.com/trailship/trailship/core/event"
+)
+
+// lead is where the outline of an event leads among all rules. Short ones are in
+// one line of the processor's cache: it is looked up for every event.
+type lead struct {
+	rules []int32            // first those without an anchor that it does not rule out, then those it leads to, sorted
+	rest  int32              // how many of rules have no anchor
+	parts event.Parts        // of the event in which a rule may have an anchor
+	known bool               // there is a key
+	ends  [outlineSize]uint8 // of the texts of the outline in key
+	key   [longestKey]byte   // one after the other
+}
+
+// What a Matcher remembers, in places by hash where the last one stays: leads of
+// so many outlines, and the rules of so many texts of so many bytes. That is 0.2
+// MiB; 0.7 when every list of rules is full, and up to 8 more of events' texts
+// when each of them is the last of its block (event.Text).
+const (
+	leadsKept   = 1024
+	textsKept   = 1024
+	longestKey  = 91
+	longestText = 256
+	rulesKept   = 64
+)
+
+var memorySeed = maphash.MakeSeed()
+
+// lead finds out where the outline of the event leads that the Matcher looks at,
+// or remembers it. It is good until the next one.
+func (m *Matcher) lead() *lead {
+	if m.leads == nil {
+		m.leads = make([]lead, leadsKept)
+	}
+	fields, ev := m.set.index.outline, m.frame.ev
+	var h uint64
+	for _, i := range fields {
+		h = h*31 + maphash.String(memorySeed, outlineText(ev, i))
+	}
+	v := &m.leads[h%leadsKept]
+	if v.known && v.of(fields, ev) {
+		return v
+	}
+	m.findLead(&m.fresh)
+	if v.hold(fields, ev) && len(m.fresh.rules) <= rulesKept {
+		v.rules, v.rest, v.parts = append(v.rules[:0], m.fresh.rules...), m.fresh.rest, m.fresh.parts
+		return v
+	}
+	v.known = false
+	return &m.fresh
+}
+
+// of reports that the lead is from the outline of an event.
+func (v *lead) of(fields []int, ev *event.Event) bool {
+	at := 0
+	for _, i := range fields {
+		end := int(v.ends[i])
+		if string(v.key[at:end]) != outlineText(ev, i) {
+			return false
+		}
+		at = end
+	}
+	return true
+}
+
+// hold makes the lead one from the outline of an event; false when that is
+// too long.
+func (v *lead) hold(fields []int, ev *event.Event) bool {
+	at := 0
+	for _, i := range fields {
+		text := outlineText(ev, i)
+		if at+len(text) > longestKey {
+			return false
+		}
+		at += copy(v.key[at:], text)
+		v.ends[i] = uint8(at)
+	}
+	v.known = true
+	return true
+}
+
+// findLead finds out where the outline of the event leads.
+func (m *Matcher) findLead(v *lead) {
+	x := &m.set.index
+	v.rules = m.appendPossible(v.rules[:0], x.rest)
+	v.rest = int32(len(v.rules))
+	m.picked = m.outlineLeads(x.begun)
+	slices.Sort(m.picked)
+	v.rules = m.appendPossible(v.rules, slices.Compact(m.picked))
+	v.parts = x.always
+	for _, parts := range m.outlineLeads(x.gates) {
+		v.parts |= event.Parts(parts)
+	}
+}
+
+// outlineLeads is what the outline leads to in fields, good until the next call.
+func (m *Matcher) outlineLeads(fields []fieldIndex) []int32 {
+	m.picked = m.picked[:0]
+	for i := range fields {
+		f := &fields[i]
+		m.picked = f.search(m.picked, f.text(&m.frame))
+	}
+	return m.picked
+}
+
+// appendPossible appends those of rules that the outline does not rule out.
+func (m *Matcher) appendPossible(dst, rules []int32) []int32 {
+	for _, i := range rules {
+		if m.possible(m.set.Rules[i]) {
+			dst = append(dst, i)
+		}
+	}
+	return dst
+}
+
+// possible reports that the outline of the event does not rule a rule out.
+func (m *Matcher) possible(r *Rule) (yes bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.failure(r, fmt.Errorf("panic: %v", p))
+		}
+	}()
+	return (r.formats == nil || r.formats[m.frame.ev.Format]) && (r.outline == nil || r.outline.test(&m.frame))
+}
+
+// recalled is a text of a field and the rules it leads to.
+type recalled struct {
+	text  string // "" is nothing
+	rules []int32
+	field int
+}
+
+// lookUp appends the rules that a text leads to in the field of this number,
+// some twice. Texts of which more has to be asked than what they are equal to
+// are remembered: few addresses, agents and principals come at a time.
+func (m *Matcher) lookUp(dst []int32, number int, text string) []int32 {
+	f := &m.set.index.later[number]
+	switch {
+	case text == "":
+		return append(dst, f.empty...)
+	case f.plain, len(text) > longestText:
+		return f.search(dst, text)
+	}
+	if m.recalled == nil {
+		m.recalled = make([]recalled, textsKept)
+	}
+	t := &m.recalled[(maphash.String(memorySeed, text)+uint64(number))%textsKept]
+	if t.field == number && t.text == text {
+		return append(dst, t.rules...)
+	}
+	from := len(dst)
+	dst = f.search(dst, text)
+	if t.text = ""; len(dst)-from <= rulesKept {
+		t.text, t.field, t.rules = text, number, append(t.rules[:0], dst[from:]...)
+	}
+	return dst
+}
+
+// later appends the rules that the rest of the event leads to, each once and
+// without those its outline led to. Parts no rule asks for are not loaded.
+func (m *Matcher) later(dst []int32, v *lead) []int32 {
+	x, f := &m.set.index, &m.frame
+	for i := range x.later {
+		field := &x.later[i]
+		if field.parts&^v.parts != 0 || field.parts&^f.loaded != 0 && f.tryLoad(field.parts) != nil {
+			continue // closed parts always load
+		}
+		dst = m.lookUp(dst, i, field.text(f))
+	}
+	if len(dst) == 0 {
+		return dst
+	}
+	slices.Sort(dst)
+	return slices.DeleteFunc(slices.Compact(dst), func(i int32) bool {
+		_, twice := slices.BinarySearch(v.rules[v.rest:], i)
+		return twice || !m.possible(m.set.Rules[i])
+	})
+}
