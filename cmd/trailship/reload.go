@@ -61,6 +61,9 @@ func (d *daemon) refuse(why string, list diag.List) {
 func (d *daemon) swap(set *rule.Set) {
 	d.rules.Store(set)
 	d.reloads.loaded(set)
+	if n := set.Unanchored(); n > 0 {
+		d.log.Info("some rules are tried on every record; `trailship rules list` names them", "tried", n, "rules", len(set.Rules))
+	}
 }
 
 // apply changes what runs by difference: outputs that stayed the same keep
