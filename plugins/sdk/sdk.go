@@ -41,6 +41,15 @@ type Reopener interface {
 	Reopen() error
 }
 
+// Borrower is an Output that keeps no alert's JSON once Deliver has returned:
+// not in a queue, nor in a request that may still be under way, as one of
+// net/http may be. Serve then reads the next batch into the same memory, which
+// is worth it where the destination is fast, such as a file.
+type Borrower interface {
+	// KeepsNothing is the promise. Nobody calls it.
+	KeepsNothing()
+}
+
 // Alert is one finding on its way to a destination.
 type Alert struct {
 	ID       string          // the same for the same finding, always: the idempotency key

@@ -89,7 +89,7 @@ func serve(s *server) {
 		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: os.Stderr, DisableTime: true}),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			// A batch is sent in one go, without waiting for the window to open.
-			return grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(MaxMessage),
+			return grpc.NewServer(append(opts, grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(MaxMessage),
 				grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window), grpc.ReadBufferSize(buffer))...)
 		},
 	})

@@ -24,7 +24,7 @@ type grpcPlugin struct {
 }
 
 func (p *grpcPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
-	pb.RegisterOutputServer(s, p.server)
+	s.RegisterService(service(), p.server)
 	return nil
 }
 
@@ -196,6 +196,14 @@ func (s *server) take(ctx context.Context) (done func(), output Output, err erro
 		return nil, nil, status.Error(codes.Unavailable, "the output is not open")
 	}
 	return func() { <-s.turn }, s.output, nil
+}
+
+// borrows says whether the Output keeps nothing of a batch.
+func (s *server) borrows() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.output.(Borrower)
+	return ok
 }
 
 // panicked logs where the plugin broke and returns what the daemon is told.

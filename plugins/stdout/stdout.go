@@ -59,4 +59,7 @@ func (p *printer) Deliver(_ context.Context, alerts []sdk.Alert) error {
 	return nil
 }
 
+// KeepsNothing makes printer an sdk.Borrower.
+func (p *printer) KeepsNothing() {}
+
 func (p *printer) Close() error { return nil }

@@ -1,0 +1,124 @@
+package sdk
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	protobuf "google.golang.org/protobuf/proto"
+
+	pb "github.com/trailship/trailship/plugins/sdk/outputpb"
+)
+
+// service is what a plugin serves: the generated service, but that a batch is
+// not copied alert by alert.
+func service() *grpc.ServiceDesc {
+	s := pb.Output_ServiceDesc
+	s.Methods = slices.Clone(s.Methods)
+	i := slices.IndexFunc(s.Methods, func(m grpc.MethodDesc) bool { return m.MethodName == "Deliver" })
+	s.Methods[i].Handler = deliver
+	return &s
+}
+
+// deliver is the handler of Deliver.
+func deliver(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	b, _ := spare.Get().(*batch)
+	if b == nil {
+		b = &batch{}
+	}
+	if err := decode(b); err != nil {
+		return nil, err
+	}
+	s := srv.(*server)
+	resp, err := s.Deliver(ctx, &b.request)
+	if err == nil && s.borrows() && cap(b.memory) <= maxSpare {
+		spare.Put(b)
+	}
+	return resp, err
+}
+
+// batch is a request with the memory the JSON of its alerts lies in.
+type batch struct {
+	request pb.DeliverRequest
+	memory  []byte
+}
+
+// spare holds batches whose memory nobody looks at any more, and maxSpare is
+// the largest worth keeping: most are about 1 MiB.
+var spare sync.Pool
+
+const maxSpare = 4 << 20
+
+// codec is gRPC's own, and reads a batch too.
+type codec struct{ encoding.CodecV2 }
+
+func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
+
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	b, ok := v.(*batch)
+	if !ok {
+		return c.CodecV2.Unmarshal(data, v)
+	}
+	size := data.Len()
+	b.memory = slices.Grow(b.memory[:0], size)[:size]
+	data.CopyTo(b.memory)
+	return readRequest(b.memory, &b.request)
+}
+
+// The fields that are taken out of messages; all others are left to protobuf.
+const (
+	requestAlerts protowire.Number = 2
+	alertJSON     protowire.Number = 7
+)
+
+// readRequest reads a request whose JSON stays where it is in message.
+func readRequest(message []byte, req *pb.DeliverRequest) error {
+	req.Reset()
+	var short []byte // of an alert: all but the JSON
+	rest, err := cut(nil, message, requestAlerts, func(message []byte) (err error) {
+		a := &pb.Alert{}
+		req.Alerts = append(req.Alerts, a)
+		var json []byte
+		short, err = cut(short[:0], message, alertJSON, func(value []byte) error {
+			json = value
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		err = protobuf.Unmarshal(short, a)
+		a.Json = json
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return protobuf.UnmarshalOptions{Merge: true}.Unmarshal(rest, req)
+}
+
+// cut calls take with every value of one field of a message, and appends the
+// other fields to dst.
+func cut(dst, message []byte, field protowire.Number, take func(value []byte) error) (rest []byte, err error) {
+	for len(message) > 0 {
+		number, kind, size := protowire.ConsumeField(message)
+		if size < 0 {
+			return nil, protowire.ParseError(size)
+		}
+		if number == field && kind == protowire.BytesType {
+			_, _, tag := protowire.ConsumeTag(message)
+			value, _ := protowire.ConsumeBytes(message[tag:])
+			if err := take(value[:len(value):len(value)]); err != nil {
+				return nil, err
+			}
+		} else {
+			dst = append(dst, message[:size]...)
+		}
+		message = message[size:]
+	}
+	return dst, nil
+}
