@@ -34,6 +34,8 @@ func play(role, dir string) {
 	switch role {
 	case "commit":
 		commitForever(s)
+	case "settle":
+		settleForever(s)
 	case "fill":
 		err = fill(s, dir)
 	}
@@ -112,6 +114,92 @@ func TestKilledWhileCommitting(t *testing.T) {
 		}
 		cmd.Wait()
 		whole(t, dir, acknowledged)
+	}
+}
+
+// settleForever commits twenty alerts at a time and settles them in parts that
+// lie across what was committed together. It says how far it came.
+func settleForever(s *Store) {
+	raised, settled := 0, 0
+	list, err := s.Next("a", 0, 1<<20, 1<<30)
+	if len(list) > 0 {
+		settled = int(list[0].Seq) - 1
+	}
+	raised = settled + len(list)
+	for err == nil {
+		err = s.Commit(context.Background(), func(tx store.Tx) error {
+			for n := range 20 {
+				a := storetest.Alert(raised+n, "a")
+				a.JSON = []byte(strings.Repeat("x", 3000))
+				if _, err := tx.Raise(a); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		raised += 20
+		for part := 0; part < 18 && err == nil; part += 9 {
+			var done []uint64
+			for n := range 9 {
+				done = append(done, uint64(settled+n+1))
+			}
+			if err = s.Settle("a", done, nil); err == nil {
+				settled += 9
+				fmt.Println(raised, settled)
+			}
+		}
+	}
+	log.Fatal(err)
+}
+
+// TestKilledWhileSettling kills the process 20 times. Each time everything is
+// queued that was raised and not settled, and nothing that was said to be.
+func TestKilledWhileSettling(t *testing.T) {
+	dir := t.TempDir()
+	random := rand.New(rand.NewPCG(12, 13))
+	for range 20 {
+		cmd := process(t, "settle", dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		raised, settled, lines := 0, 0, bufio.NewScanner(out)
+		for n := 1 + random.IntN(10); n > 0 && lines.Scan(); n-- {
+			fmt.Sscan(lines.Text(), &raised, &settled)
+		}
+		time.AfterFunc(time.Duration(random.IntN(3000))*time.Microsecond, func() { cmd.Process.Kill() })
+		for lines.Scan() {
+			fmt.Sscan(lines.Text(), &raised, &settled)
+		}
+		cmd.Wait()
+		inOrder(t, dir, raised, settled)
+	}
+}
+
+// inOrder checks that the queue in dir begins behind what was settled, or what
+// was settled after that without being acknowledged, and lacks nothing.
+func inOrder(t *testing.T, dir string, raised, settled int) {
+	t.Helper()
+	s := open(t, dir)
+	defer s.Close()
+	if err := s.Check(); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Next("a", 0, 1<<20, 1<<30)
+	if err != nil || len(list) == 0 {
+		t.Fatalf("got %d alerts, %v", len(list), err)
+	}
+	first, last := int(list[0].Seq), int(list[len(list)-1].Seq)
+	if first != settled+1 && first != settled+10 || last != raised && last != raised+20 {
+		t.Fatalf("queued is %d to %d; %d were raised, %d settled", first, last, raised, settled)
+	}
+	for n, q := range list {
+		if int(q.Seq) != first+n || q.ID != storetest.ID(first+n-1) || len(q.JSON) != 3000 {
+			t.Fatalf("alert %d is %s under %d with %d bytes", first+n, q.ID, q.Seq, len(q.JSON))
+		}
 	}
 }
 
