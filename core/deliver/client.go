@@ -73,7 +73,14 @@ func start(ctx context.Context, o Output, log *slog.Logger) (*client, error) {
 	}
 	c.proc = newProcess(o, stateDir, log)
 	c.proc.who = who
-	c.session = plugin.NewClient(c.config(o, log))
+	config := c.config(o, log)
+	if o.TLS {
+		if err := c.encrypt(config); err != nil {
+			os.RemoveAll(c.tempDir)
+			return nil, err
+		}
+	}
+	c.session = plugin.NewClient(config)
 	if err := c.connect(ctx); err != nil {
 		c.close(canceled())
 		return nil, err
@@ -132,7 +139,7 @@ func newProcess(o Output, stateDir string, log *slog.Logger) *process {
 		cmd.ExtraFiles = []*os.File{o.Stdout}
 		cmd.Env = append(cmd.Env, sdk.StdoutEnv+"=3")
 	}
-	return &process{cmd: cmd, maxFiles: o.MaxFiles, log: log, redact: o.Redact, exited: make(chan struct{})}
+	return &process{cmd: cmd, plain: !o.TLS, maxFiles: o.MaxFiles, log: log, redact: o.Redact, exited: make(chan struct{})}
 }
 
 // config is what go-plugin needs to know.
@@ -141,7 +148,6 @@ func (c *client) config(o Output, log *slog.Logger) *plugin.ClientConfig {
 		HandshakeConfig:  sdk.Handshake,
 		Plugins:          plugin.PluginSet{"output": stub{}},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS:         o.TLS,
 		SkipHostEnv:      true,
 		StartTimeout:     startTimeout,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: c.tempDir},

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type process struct {
 	stdin     *os.File       // our end; closing it asks the plugin to exit
 	handshake *io.PipeReader // yields the handshake line and ends
 	socketDir string
+	plain     bool // nobody asked for a certificate
+	certified bool // the handshake line has one; good once it was read
 
 	exited chan struct{} // closed when the process is reaped and its pipes are read
 	last   lastLine      // of standard error
@@ -125,6 +128,7 @@ func (p *process) readStdout(r io.Reader, toHost *io.PipeWriter) {
 	eachLine(r, func(line []byte) {
 		if waiting && len(line) <= maxHandshake && handshakeLine.Match(line) {
 			waiting = false
+			p.certified = certified(line)
 			toHost.Write(append(line, '\n'))
 			toHost.Close()
 			return
@@ -133,6 +137,13 @@ func (p *process) readStdout(r io.Reader, toHost *io.PipeWriter) {
 			p.log.Warn("the plugin wrote to its standard output", "text", p.redact(string(line)))
 		}
 	})
+}
+
+// certified says whether go-plugin would look for a certificate in a handshake
+// line: shorter text is something else.
+func certified(line []byte) bool {
+	fields := bytes.Split(line, []byte("|"))
+	return len(fields) > 5 && len(fields[5]) > 50
 }
 
 // kill ends the process and all of its group. It may be called at any time:
@@ -197,8 +208,12 @@ func (p *process) ID() string {
 	return strconv.Itoa(p.cmd.Process.Pid)
 }
 
-// PluginToHost checks the address a plugin says it listens on.
+// PluginToHost checks the address a plugin says it listens on, and that there
+// is no certificate where go-plugin would panic at one.
 func (p *process) PluginToHost(network, address string) (string, string, error) {
+	if p.plain && p.certified {
+		return "", "", errors.New("the plugin prints a certificate and was not asked for encryption: it must do so only with PLUGIN_CLIENT_CERT, or needs `tls: on`")
+	}
 	if network != "unix" {
 		return "", "", fmt.Errorf("the plugin listens on %s %s; it must be a unix socket in PLUGIN_UNIX_SOCKET_DIR", network, address)
 	}

@@ -277,6 +277,9 @@ func TestCheckSaysWhyAProgramIsNotRun(t *testing.T) {
 		"relative":     {func(o *Output) { o.Program = []string{"x"} }, "must be an absolute path"},
 		"missing":      {func(o *Output) { o.Program = []string{"/nowhere/x"} }, "no such file or directory"},
 		"writable":     {func(o *Output) { o.Program = script("#!/bin/sh\n", 0o775) }, "can be changed by others (mode 0775): chmod go-w it"},
+		"unasked certificate": {func(o *Output) {
+			o.TLS, o.Program = false, script("#!/bin/sh\necho \"1|1|unix|$PLUGIN_UNIX_SOCKET_DIR/s|grpc|$(printf %099d 0)\"\nsleep 9\n", 0o755)
+		}, "the plugin prints a certificate and was not asked for encryption"},
 		"no program":   {func(o *Output) { o.Program = script("\x00\x01", 0o755) }, "exec format error"},
 		"no plugin":    {func(o *Output) { o.Program = script("#!/bin/sh\necho hello\n", 0o755) }, "the plugin ended before its handshake: exit status 0"},
 		"not a socket": {func(o *Output) { o.Program = script("#!/bin/sh\necho '1|1|tcp|127.0.0.1:1|grpc|'\nsleep 9\n", 0o755) }, "it must be a unix socket in PLUGIN_UNIX_SOCKET_DIR"},
