@@ -43,7 +43,7 @@ func beginActionTrail(ev *event.Event, d *document) {
 		return
 	}
 	ev.API.Service.Name = or(ev.API.Service.Name, "unknown")
-	ev.API.Operation = or(or(d.word(fEventName), d.word(fEventType)), "unknown")
+	ev.API.Operation = d.operation()
 	ev.Service, ev.Action = or(ev.Service, "unknown"), ev.API.Operation
 	fillActionTrailParameters(ev, d)
 }

@@ -41,7 +41,7 @@ func beginCloudTrail(ev *event.Event, d *document) {
 		return
 	}
 	ev.API.Service.Name = or(d.word(fEventSource), "unknown")
-	ev.API.Operation = or(or(d.word(fEventName), d.word(fEventType)), "unknown")
+	ev.API.Operation = d.operation()
 	ev.Service, ev.Action = awsService(ev.API.Service.Name), ev.API.Operation
 }
 

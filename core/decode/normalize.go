@@ -115,6 +115,14 @@ func (d *document) Fill(ev *event.Event, parts event.Parts) {
 	}
 }
 
+// operation is the name of what was done, or else its type.
+func (d *document) operation() string {
+	if name := d.word(fEventName); name != "" {
+		return name
+	}
+	return or(d.word(fEventType), "unknown")
+}
+
 // same reports whether a and b are the same bytes of memory.
 func same(a, b []byte) bool { return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0] }
 

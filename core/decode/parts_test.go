@@ -66,6 +66,21 @@ func TestAFieldIsWholeOnceItsPartsAreLoaded(t *testing.T) {
 	}
 }
 
+func TestAnEventIsEmptyAfterResetWhateverWasLoaded(t *testing.T) {
+	for _, file := range fixtures(t) {
+		object := readable(t, file)
+		for n := range event.Parts(64) {
+			parts := n * event.PartIP // all sets of closed parts
+			ev := begun(t, object)
+			_ = ev.Load(parts)
+			ev.Reset()
+			if diff := cmp.Diff(&event.Event{}, ev, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(event.Event{}, "Text"), cmp.AllowUnexported(event.Event{})); diff != "" {
+				t.Fatalf("%s: after loading %b (-empty +got)\n%s", file, parts, diff)
+			}
+		}
+	}
+}
+
 func TestTheOrderInWhichPartsAreLoadedDoesNotMatter(t *testing.T) {
 	parts := []event.Parts{event.PartIP, event.PartUserAgent, event.PartOutcome, event.PartPrincipal, event.PartResources, event.PartOCSF,
 		event.PartRequest, event.PartResponse, event.PartRaw, event.PartUnmapped}

@@ -105,7 +105,7 @@ func (e *Event) Reset() {
 	if text == nil {
 		text = new(Text)
 	}
-	if e.loaded == 0 && e.Rest != nil {
+	if e.loaded&^partsSmall == 0 && e.Rest != nil {
 		e.unbegin()
 		return
 	}
@@ -117,13 +117,28 @@ func (e *Event) Reset() {
 	}
 }
 
-// unbegin empties an event that was begun and of which no part was made, as
-// most are: the rest of it is empty.
+// partsSmall are the closed parts that most events meet a rule for, if any.
+const partsSmall = PartIP | PartUserAgent | PartOutcome | PartPrincipal
+
+// unbegin empties an event that was begun and of which no more than small
+// parts were made, as of most: the rest of it is empty.
 func (e *Event) unbegin() {
 	e.ID, e.Time, e.Provider, e.Service, e.Action, e.Kind = "", time.Time{}, "", "", "", ""
 	e.Access, e.Account, e.Region = "", "", ""
 	e.API.Service, e.API.Operation, e.Format = APIService{}, "", ""
 	e.RawJSON, e.RequestRaw, e.ResponseRaw, e.Rest = nil, nil, nil, nil
+	if e.loaded == 0 {
+		return
+	}
+	if e.loaded&PartPrincipal != 0 {
+		e.Principal, e.Actor.User, e.Actor.Session = Principal{}, User{}, Session{}
+	}
+	if e.loaded&PartOutcome != 0 {
+		e.Outcome, e.Error, e.API.Response = "", Error{}, APIResponse{}
+		e.StatusID, e.Status, e.StatusCode, e.StatusDetail = 0, "", "", ""
+	}
+	e.IP, e.UserAgent, e.SrcEndpoint = "", "", Endpoint{}
+	e.loaded = 0
 }
 
 // Pair is one member of a JSON object whose value is still JSON.
