@@ -15,6 +15,7 @@ const (
 	commitBytes  = 1 << 20 // alerts in one transaction, about
 	commitPieces = 1024    // objects in one transaction, at most
 	commitWait   = 10 * time.Millisecond
+	commitWaits  = 10 // at most, while more objects are being read
 )
 
 // commit writes pieces in the order they were finished until the readers are
@@ -67,13 +68,14 @@ func (in *Ingest) next(around <-chan time.Time) (batch []*piece, more bool) {
 	}
 }
 
-// gather adds to the first piece what the readers finish in a moment: a
-// transaction costs about as much as reading a thousand records.
+// gather adds to the first piece what the readers finish in a moment, and in a
+// few more while they are at work: a transaction costs about as much as reading
+// some thousand records.
 func (in *Ingest) gather(first *piece) []*piece {
 	batch, bytes := []*piece{first}, first.bytes
 	over := time.NewTimer(commitWait)
 	defer over.Stop()
-	for bytes < commitBytes && len(batch) < commitPieces {
+	for waits := 1; bytes < commitBytes && len(batch) < commitPieces; {
 		select {
 		case p, ok := <-in.pieces:
 			if !ok {
@@ -81,7 +83,11 @@ func (in *Ingest) gather(first *piece) []*piece {
 			}
 			batch, bytes = append(batch, p), bytes+p.bytes
 		case <-over.C:
-			return batch
+			if waits == commitWaits || in.inflight.count() <= len(batch) {
+				return batch
+			}
+			waits++
+			over.Reset(commitWait)
 		}
 	}
 	return batch

@@ -186,9 +186,9 @@ func (f *inflight) settle(ctx context.Context, source string) {
 	}
 }
 
-// empty says that no object is being worked on.
-func (f *inflight) empty() bool {
+// count is how many objects are being worked on.
+func (f *inflight) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.busy) == 0
+	return len(f.busy)
 }

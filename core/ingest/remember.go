@@ -233,5 +233,5 @@ func (in *Ingest) quiet() bool {
 	if set := in.Rules(); set != m.set && (m.set != nil || set.Remembers()) {
 		return true
 	}
-	return !m.due.IsZero() && in.Now().After(m.due) && len(in.Unlisted()) == 0 && in.inflight.empty()
+	return !m.due.IsZero() && in.Now().After(m.due) && len(in.Unlisted()) == 0 && in.inflight.count() == 0
 }
