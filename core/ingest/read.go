@@ -92,8 +92,8 @@ func (r *reader) read(ctx context.Context, j job) {
 			return
 		}
 		rec, err := r.decoder.Next()
-		var rejected *decode.Reject
-		if err != nil && !errors.As(err, &rejected) {
+		rejected, err := rejection(err)
+		if err != nil {
 			r.send(r.finish(ctx, p, err))
 			return
 		}
@@ -120,6 +120,18 @@ func (r *reader) read(ctx context.Context, j job) {
 	}
 }
 
+// rejection is err if it is about a record only, or err again.
+func rejection(err error) (*decode.Reject, error) {
+	if err == nil {
+		return nil, nil // no memory for the common case
+	}
+	var rejected *decode.Reject
+	if errors.As(err, &rejected) {
+		return rejected, nil
+	}
+	return nil, err
+}
+
 // look takes over a changed rule set: records are judged by one set between
 // two looks.
 func (r *reader) look() {
@@ -131,11 +143,11 @@ func (r *reader) look() {
 // judge turns a record into an event and an event into alerts.
 func (r *reader) judge(p *piece, rec decode.Record) *decode.Reject {
 	if err := decode.Begin(&r.event, rec); err != nil {
-		var rejected *decode.Reject
-		if errors.As(err, &rejected) {
-			return rejected
+		rejected, err := rejection(err)
+		if err != nil {
+			return &decode.Reject{Index: rec.Index, Offset: rec.Offset, Reason: "json", Detail: err.Error()}
 		}
-		return &decode.Reject{Index: rec.Index, Offset: rec.Offset, Reason: "json", Detail: err.Error()}
+		return rejected
 	}
 	p.records[r.event.Format]++
 	if r.event.Time.After(p.newest) {
