@@ -2,6 +2,8 @@ package rule
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"syscall"
@@ -82,6 +84,36 @@ func BenchmarkRules(b *testing.B) {
 	for _, n := range []int{10, 100} {
 		b.Run(fmt.Sprintf("unanchored=%d", n), func(b *testing.B) {
 			matchAlone(b, 0, ruleFiles(n, `access != "write" and action != "Action%d" and not (user_agent startsWith "aws-cli")`)...)
+		})
+	}
+}
+
+// BenchmarkTrail is many different events against rules that do not match: 600
+// actions, 300 principals, 2,000 addresses and 100 user agents, few of which
+// come often.
+func BenchmarkTrail(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 2))
+	few := func(n int) int { return int(float64(n) * math.Pow(random.Float64(), 4)) }
+	events := make([]event.Event, 8192)
+	for i := range events {
+		ev, a := decrypt(), few(600)
+		ev.Outcome, ev.Error = "success", event.Error{}
+		ev.Service, ev.Action = fmt.Sprint("service", a%40), fmt.Sprint("DescribeThing", a)
+		ev.Principal.Name = fmt.Sprint("somebody-", few(300))
+		ev.Principal.ARN = "arn:aws:sts::111122223333:assumed-role/" + ev.Principal.Name
+		ev.IP, ev.UserAgent = fmt.Sprint("203.0.113.", few(2000)), fmt.Sprint("aws-sdk-go-v2/1.24.", few(100), " os/linux lang/go")
+		events[i] = *ev
+	}
+	for _, n := range []int{1, 10, 100, 1000, 10_000} {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			m := load(b, ruleFiles(n, anchored...)...).NewMatcher()
+			b.ReportAllocs()
+			defer reportCPU(b)()
+			for i := 0; b.Loop(); i++ {
+				if len(m.Match(&events[i%len(events)])) > 0 {
+					b.Fatal("a rule matches")
+				}
+			}
 		})
 	}
 }

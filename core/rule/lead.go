@@ -20,15 +20,15 @@ type lead struct {
 }
 
 // What a Matcher remembers, in places by hash where the last one stays: leads of
-// so many outlines, and the rules of so many texts of so many bytes. That is 0.2
-// MiB; 0.7 when every list of rules is full, and up to 8 more of events' texts
+// so many outlines, and the rules of so many texts of so many bytes. That is 0.3
+// MiB, 3 more when every list of rules is full, and up to 8 more of events' texts
 // when each of them is the last of its block (event.Text).
 const (
-	leadsKept   = 1024
+	leadsKept   = 2048
 	textsKept   = 1024
 	longestKey  = 91
 	longestText = 256
-	rulesKept   = 64
+	rulesKept   = 256
 )
 
 var memorySeed = maphash.MakeSeed()

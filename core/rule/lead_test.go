@@ -1,0 +1,95 @@
+package rule
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trailship/trailship/core/event"
+)
+
+// TestWhatIsTooMuchToRememberIsFoundAgain: more rules, and longer texts, than a
+// Matcher keeps.
+func TestWhatIsTooMuchToRememberIsFoundAgain(t *testing.T) {
+	const n = rulesKept + 44
+	long := strings.Repeat("very ", 60)
+	set := load(t, "r.yaml", conditions(4*n,
+		`action == "Decrypt" and region != "x%d"`,
+		`ip startsWith "198.51.100." and region != "x%d"`,
+		`user_agent contains "`+long+`" and region != "x%d"`,
+		`access != "x%d" and region != "x%d"`))
+	m := set.NewMatcher()
+	for _, at := range []struct {
+		ev   event.Event
+		want int
+	}{
+		{event.Event{Action: "Decrypt"}, 2 * n},
+		{event.Event{Action: "Encrypt", IP: "198.51.100.7"}, 2 * n},
+		{event.Event{Action: long, UserAgent: "a " + long + "agent"}, 2 * n},
+		{event.Event{Action: "Decrypt", IP: "198.51.100.7", UserAgent: long}, 4 * n},
+		{event.Event{}, n},
+	} {
+		for range 3 {
+			if got := len(m.Match(&at.ev)); got != at.want {
+				t.Errorf("%d rules match action %.20q from %q with %.20q, want %d", got, at.ev.Action, at.ev.IP, at.ev.UserAgent, at.want)
+			}
+		}
+	}
+}
+
+// TestWhatWasRememberedOfOtherEventsIsNotTakenForThis: many more events than
+// are remembered, alike in all but one field, in an order that comes back.
+func TestWhatWasRememberedOfOtherEventsIsNotTakenForThis(t *testing.T) {
+	set := load(t, "r.yaml", `
+rules:
+  - {id: action, title: T, severity: low, condition: 'action endsWith "7"'}
+  - {id: service, title: T, severity: low, condition: 'service startsWith "s7" and action != "a"'}
+  - {id: access, title: T, severity: low, condition: 'not (access == "read") and action contains "99"'}
+  - {id: name, title: T, severity: low, condition: 'principal.name endsWith "7"'}
+  - {id: ip, title: T, severity: low, condition: 'ip endsWith "7"'}
+  - {id: sources, title: T, severity: low, sources: [alibaba.actiontrail], condition: 'principal.name endsWith "8"'}
+`)
+	var events []event.Event
+	var want [][]string
+	for i := range 3 * max(leadsKept, textsKept) {
+		n := fmt.Sprint(i)
+		ev := event.Event{Format: formats[i%2], Service: "s" + n[:1], Action: "a" + n, Access: []string{"read", "write"}[i/2%2], IP: "same" + n}
+		ev.Principal.Name = "same" + n
+		var ids []string
+		for _, r := range set.Rules {
+			if set.NewMatcher().holds(r, &ev) {
+				ids = append(ids, r.ID)
+			}
+		}
+		events, want = append(events, ev), append(want, ids)
+	}
+	m := set.NewMatcher()
+	for range 2 {
+		for i := range events {
+			if got := idsOfMatches(m.Match(&events[i])); !slices.Equal(got, want[i]) {
+				t.Fatalf("event %d matched %v, want %v", i, got, want[i])
+			}
+		}
+		slices.Reverse(events)
+		slices.Reverse(want)
+	}
+}
+
+// TestOnlyPartsThatMayMatterAreMade: the outline of an event says which.
+func TestOnlyPartsThatMayMatterAreMade(t *testing.T) {
+	set := load(t, "r.yaml", conditions(200, `action == "GetObject" and principal.arn == "arn-%d"`)+`
+  - {id: agent, title: T, severity: low, condition: 'service == "kms" and user_agent contains "kali"'}
+`)
+	m := set.NewMatcher()
+	made := map[string]event.Parts{}
+	for _, action := range []string{"GetObject", "PutObject", "GetObject", "PutObject"} {
+		m.Match(lazy(&event.Event{Service: "s3", Action: action}))
+		made[action] = m.frame.loaded
+	}
+	if diff := cmp.Diff(map[string]event.Parts{"GetObject": event.PartPrincipal, "PutObject": 0}, made); diff != "" {
+		t.Errorf("parts made (-want +got):\n%s", diff)
+	}
+}
