@@ -211,7 +211,8 @@ func (q *queue) add(b *batch, a store.Queued) bool {
 	}
 	b.alerts = append(b.alerts, a)
 	b.bytes += size
-	b.full = len(b.alerts) >= q.limit || b.bytes >= q.bytes
+	// To look for the one alert that fits in what is left is not worth it.
+	b.full = len(b.alerts) >= q.limit || b.bytes >= q.bytes-q.bytes/50
 	return true
 }
 
