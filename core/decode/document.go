@@ -121,8 +121,14 @@ func (d *document) str(f field) string { return d.copy(d.value(f)) }
 // word is str for values that repeat from record to record.
 func (d *document) word(f field) string { return d.intern(d.value(f)) }
 
-func (d *document) copy(value []byte) string   { return d.text.Copy(d.plain(value)) }
-func (d *document) intern(value []byte) string { return d.text.Intern(d.plain(value)) }
+func (d *document) copy(value []byte) string { return d.text.Copy(d.plain(value)) }
+
+func (d *document) intern(value []byte) string {
+	if s := d.text.Seen(inner(value)); s != "" {
+		return s
+	}
+	return d.text.Intern(d.plain(value))
+}
 
 // plain resolves the text of a scalar; it is good until the next call.
 func (d *document) plain(value []byte) []byte {

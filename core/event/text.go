@@ -1,8 +1,11 @@
 package event
 
 import (
-	"hash/maphash"
+	"encoding/binary"
+	"math/bits"
 	"strings"
+
+	"github.com/trailship/trailship/core/event/rawjson"
 )
 
 // Text keeps the strings of events. They are cut from blocks that are filled
@@ -11,16 +14,15 @@ import (
 // long. The zero Text is ready; it belongs to one goroutine.
 type Text struct {
 	block strings.Builder
-	seen  [512]string
+	seen  [1 << seenBits]string // plain text only
 }
 
 const (
 	blockSize = 8 << 10
 	ownBlock  = 1 << 10 // a longer string gets memory of its own
 	internMax = 256     // a longer string is not worth remembering
+	seenBits  = 9
 )
-
-var seed = maphash.MakeSeed()
 
 // Copy returns b as a string.
 func (t *Text) Copy(b []byte) string {
@@ -42,12 +44,38 @@ func (t *Text) Copy(b []byte) string {
 // Intern is Copy for strings that come again and again (services, actions,
 // regions, accounts): the same string is handed out while it is remembered.
 func (t *Text) Intern(b []byte) string {
-	if len(b) == 0 || len(b) > internMax {
+	if len(b) == 0 || len(b) > internMax || !rawjson.Plain(b) {
 		return t.Copy(b)
 	}
-	slot := &t.seen[maphash.Bytes(seed, b)%uint64(len(t.seen))]
+	slot := &t.seen[place(b)]
 	if *slot != string(b) {
 		*slot = t.Copy(b)
 	}
 	return *slot
+}
+
+// Seen returns the string that is remembered and spelled like b, "" for none.
+// Only plain text is: b may be what stands between the quotes in JSON.
+func (t *Text) Seen(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if s := t.seen[place(b)]; s == string(b) {
+		return s
+	}
+	return ""
+}
+
+// place is where b is remembered, found by its length and three places in it:
+// hashing all of it costs more than the rare miss.
+func place(b []byte) uint64 {
+	n := len(b)
+	h := uint64(n)
+	if n >= 8 {
+		h ^= binary.LittleEndian.Uint64(b) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(b[n-8:]), 21) ^
+			bits.RotateLeft64(binary.LittleEndian.Uint64(b[n/2-4:]), 42)
+	} else {
+		h ^= uint64(b[0])<<8 ^ uint64(b[n/2])<<16 ^ uint64(b[n-1])<<24
+	}
+	return h * 0x9e3779b97f4a7c15 >> (64 - seenBits)
 }
