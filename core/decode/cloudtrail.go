@@ -72,10 +72,10 @@ func awsService(host string) string {
 func awsAccount(uid string) event.AccountRef { return account(uid, "AWS Account", 10) }
 
 func cloudTrailAccess(readOnly []byte) string {
-	switch strings.Trim(string(readOnly), `"`) {
-	case "true":
+	switch string(readOnly) {
+	case `true`, `"true"`:
 		return "read"
-	case "false":
+	case `false`, `"false"`:
 		return "write"
 	}
 	return ""

@@ -32,14 +32,23 @@ func fastTime(s []byte) (time.Time, bool) {
 	}
 	year, month, day := pair(s, 0)*100+pair(s, 2), pair(s, 5), pair(s, 8)
 	hour, minute, second := pair(s, 11), pair(s, 14), pair(s, 17)
-	if year < 0 || month < 1 || month > 12 || day < 1 || day > 28 && day > daysIn(year, month) || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 {
+	if year < 1 || month < 1 || month > 12 || day < 1 || day > 28 && day > daysIn(year, month) || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 {
 		return time.Time{}, false
 	}
-	return time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC), true
+	return time.Unix(int64(unixDays(year, month, day)*86400+hour*3600+minute*60+second), 0).UTC(), true
 }
 
 func daysIn(year, month int) int {
 	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+}
+
+// unixDays counts the days from 1970-01-01 to a date of year 1 or later: years
+// begin in March, so that the odd day is their last.
+func unixDays(year, month, day int) int {
+	if month -= 3; month < 0 {
+		year, month = year-1, month+12
+	}
+	return 365*year + year/4 - year/100 + year/400 + (153*month+2)/5 + day - 1 - 719468
 }
 
 // pair reads two digits; a wrong one makes the result very negative.
