@@ -39,6 +39,8 @@ type Deliverer struct {
 	asked   int           // how many Flush calls there were
 	rested  rest          // the last time the loop had nothing to do
 	resting chan struct{} // closed and replaced when rested changes
+	flushes int           // Flush calls that wait now
+	hurried chan struct{} // closed while there are any
 	status  Status
 	plugin  *supervisor // while Run runs one
 
@@ -154,7 +156,7 @@ func (d *Deliverer) gather(ctx context.Context, q *queue) ([]store.Queued, error
 		return nil, err
 	}
 	if len(b.alerts) > 0 && !b.full && d.Linger > 0 {
-		sleep(ctx, d.Linger)
+		d.linger(ctx)
 		if err := q.collectFresh(&b); err != nil {
 			return nil, err
 		}
@@ -249,7 +251,7 @@ func (d *Deliverer) prepare() {
 		d.Log = d.Log.With("output", d.Name)
 		d.wake = make(chan struct{}, 1)
 		d.ended = make(chan struct{})
-		d.resting = make(chan struct{})
+		d.resting, d.hurried = make(chan struct{}), make(chan struct{})
 		d.status = Status{Name: d.Name, Up: true}
 	})
 }

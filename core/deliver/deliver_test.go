@@ -250,6 +250,22 @@ func TestFlush(t *testing.T) {
 			}
 		})
 	})
+	t.Run("does not wait for company, nor when it waited already", func(t *testing.T) {
+		bubble(t, Output{Linger: time.Hour}, nil, func(t *testing.T, d *Deliverer, s *outlet, f *fake) {
+			s.raise("a")
+			d.Wake()
+			synctest.Wait()
+			for _, id := range []string{"b", "c"} {
+				s.raise(id)
+				if err := d.Flush(within(t, time.Minute)); err != nil {
+					t.Error(err)
+				}
+			}
+			if diff := cmp.Diff([]string{"a/1 b/1", "c/1"}, f.sent()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	})
 	t.Run("waits for a retry that is due in time", func(t *testing.T) {
 		answer := func(call int, _ []sdk.Alert) error {
 			if call < 3 {

@@ -14,12 +14,14 @@ type rest struct {
 	until time.Time // when something is due again; zero when nothing is left
 }
 
-// Flush returns nil once the output's queue is empty. It returns an error that
-// says what is left when ctx ends, and already before when nothing of it is
-// due before ctx's deadline: the output is down and waiting is no use. Run
-// must have been called; an error of its own ends Flush too.
+// Flush returns nil once the output's queue is empty; meanwhile no batch waits
+// for company. It returns an error that says what is left when ctx ends, and
+// already before when nothing of it is due before ctx's deadline: the output is
+// down and waiting is no use. Run must have been called; an error of its own
+// ends Flush too.
 func (d *Deliverer) Flush(ctx context.Context) error {
 	d.prepare()
+	defer d.hurry()()
 	d.mu.Lock()
 	d.asked++
 	asked := d.asked
@@ -48,6 +50,36 @@ func (d *Deliverer) Flush(ctx context.Context) error {
 		case <-ctx.Done():
 			return d.left(backlog)
 		}
+	}
+}
+
+// hurry ends the waiting for company until the function it returns is called.
+func (d *Deliverer) hurry() (calm func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.flushes++; d.flushes == 1 {
+		close(d.hurried)
+	}
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.flushes--; d.flushes == 0 {
+			d.hurried = make(chan struct{})
+		}
+	}
+}
+
+// linger waits for more alerts to come, unless somebody wants the queue empty.
+func (d *Deliverer) linger(ctx context.Context) {
+	d.mu.Lock()
+	hurried := d.hurried
+	d.mu.Unlock()
+	t := time.NewTimer(d.Linger)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-hurried:
+	case <-ctx.Done():
 	}
 }
 
