@@ -1,18 +1,18 @@
 package bolt
 
+import "sync"
+
 // room is memory for the values of one transaction: bbolt holds what was put
-// until the commit, and nobody after it. So the next transaction may have it.
+// until the commit, and nobody after it. So another transaction may have it.
 // The zero room is empty.
 type room struct {
-	chunks [][]byte // all of roomChunk bytes
-	at     int      // the chunk in use
-	used   int      // of it
+	chunks []*[roomChunk]byte
+	used   int // of the last one
 }
 
-const (
-	roomChunk = bundleBytes
-	roomKept  = 8 // chunks that are kept between transactions
-)
+const roomChunk = 256 << 10
+
+var roomChunks = sync.Pool{New: func() any { return new([roomChunk]byte) }}
 
 // take returns an empty slice with room for n bytes, good until the next reset.
 // What is larger than a chunk gets memory of its own.
@@ -20,21 +20,19 @@ func (r *room) take(n int) []byte {
 	if n > roomChunk {
 		return make([]byte, 0, n)
 	}
-	if r.used+n > roomChunk {
-		r.at, r.used = r.at+1, 0
+	if len(r.chunks) == 0 || r.used+n > roomChunk {
+		r.chunks, r.used = append(r.chunks, roomChunks.Get().(*[roomChunk]byte)), 0
 	}
-	if r.at == len(r.chunks) {
-		r.chunks = append(r.chunks, make([]byte, roomChunk))
-	}
-	b := r.chunks[r.at][r.used : r.used : r.used+n]
+	b := r.chunks[len(r.chunks)-1][r.used : r.used : r.used+n]
 	r.used += n
 	return b
 }
 
 // reset takes everything back.
 func (r *room) reset() {
-	if len(r.chunks) > roomKept {
-		r.chunks = r.chunks[:roomKept:roomKept]
+	for _, chunk := range r.chunks {
+		roomChunks.Put(chunk)
 	}
-	r.at, r.used = 0, 0
+	clear(r.chunks)
+	r.chunks, r.used = r.chunks[:0], 0
 }
