@@ -120,12 +120,12 @@ func (s *Source) now() time.Time {
 // completeFile returns a file to be read as a whole, unless the ledger covers
 // it.
 func (w *walk) completeFile(at place, info fs.FileInfo) (o source.Object, ok bool, err error) {
-	version := versionOf(info)
+	version := appendVersion(make([]byte, 0, 32), info)
 	e, known, err := w.ledger.Entry(at.real)
 	if err != nil {
 		return o, false, err
 	}
-	changed := known && e.Version != version
+	changed := known && e.Version != string(version)
 	if known && !changed && e.Done {
 		w.finishLate(at, e)
 		return o, false, nil
@@ -139,7 +139,7 @@ func (w *walk) completeFile(at place, info fs.FileInfo) (o source.Object, ok boo
 		Name:    w.name(at.shown),
 		Size:    info.Size(),
 		Entry:   e,
-		Done:    source.Entry{Version: version, Done: true},
+		Done:    source.Entry{Version: string(version), Done: true},
 		Growing: changed || age < settled && age > -settled,
 		Open: func(context.Context) (io.ReadCloser, error) {
 			f, err := w.open(at)
@@ -152,8 +152,11 @@ func (w *walk) completeFile(at place, info fs.FileInfo) (o source.Object, ok boo
 }
 
 // versionOf tells one content of a complete file from another.
-func versionOf(info fs.FileInfo) string {
-	return strconv.FormatInt(info.Size(), 36) + "-" + strconv.FormatInt(info.ModTime().UnixNano(), 36)
+func versionOf(info fs.FileInfo) string { return string(appendVersion(nil, info)) }
+
+func appendVersion(b []byte, info fs.FileInfo) []byte {
+	b = append(strconv.AppendInt(b, info.Size(), 36), '-')
+	return strconv.AppendInt(b, info.ModTime().UnixNano(), 36)
 }
 
 // open opens a regular file below Path.

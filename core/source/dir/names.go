@@ -67,17 +67,26 @@ func (g globs) file(path string) bool {
 func (g globs) included(path string) bool {
 	hidden := isHidden(path)
 	for _, pattern := range g.include {
-		if doublestar.MatchUnvalidated(pattern, path) && (!hidden || isHidden(pattern)) {
+		if matches(pattern, path) && (!hidden || isHidden(pattern)) {
 			return true
 		}
 	}
 	return false
 }
 
+// matches says whether the glob matches the path. Most globs say no more than
+// how names end, which is much cheaper to see.
+func matches(glob, path string) bool {
+	if end, ok := strings.CutPrefix(glob, "**/*"); ok && !strings.ContainsAny(end, `*?[{\/`) {
+		return strings.HasSuffix(path, end)
+	}
+	return doublestar.MatchUnvalidated(glob, path)
+}
+
 // closed says whether the path itself is excluded.
 func (g globs) closed(path string) bool {
 	for _, pattern := range g.exclude {
-		if doublestar.MatchUnvalidated(pattern, path) {
+		if matches(pattern, path) {
 			return true
 		}
 	}

@@ -46,7 +46,19 @@ type fileID struct{ device, inode uint64 }
 type place struct{ real, shown string }
 
 func (p place) join(name string) place {
-	return place{path.Join(p.real, name), path.Join(p.shown, name)}
+	real := below(p.real, name)
+	if p.real == p.shown {
+		return place{real, real}
+	}
+	return place{real, below(p.shown, name)}
+}
+
+// below is the clean path of a name in a directory, itself a clean path.
+func below(dir, name string) string {
+	if dir == "" || dir == "." {
+		return name
+	}
+	return dir + "/" + name
 }
 
 // dirBatch is how many names are held in memory at a time.

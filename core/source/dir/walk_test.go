@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trailship/trailship/core/source"
@@ -55,6 +56,16 @@ func TestWhichFilesAreRead(t *testing.T) {
 			}
 			tree.want("names", tree.names(), test.want...)
 		})
+	}
+}
+
+func TestAGlobThatSaysHowNamesEndIsAGlobLikeOthers(t *testing.T) {
+	for _, glob := range append([]string{"**/*", "**/*z", "**/*-[ab].gz", "**/*.{gz,json}", "**/*/x.gz", `**/*\.gz`, "*.gz", "**/x.gz"}, DefaultInclude...) {
+		for _, path := range []string{"x.gz", "a/x.gz", "a/b/x.gz", ".gz", "a/.gz", "a.gz/x", "x-a.gz", "x.json", "x.json.gz", "a/x.JSON", "gz", "x.gz.part"} {
+			if got, want := matches(glob, path), doublestar.MatchUnvalidated(glob, path); got != want {
+				t.Errorf("%s, %s: %v, want %v", glob, path, got, want)
+			}
+		}
 	}
 }
 
