@@ -17,6 +17,7 @@ const (
 	beginsWith
 	endsWith
 	contains
+	differs // from mostOften, which few events do
 )
 
 // atom is a relation of a text field of the event with a constant.
@@ -131,12 +132,14 @@ func (x anchoring) binary(n *ast.BinaryNode, want bool) anchors {
 		}
 		return l.or(r)
 	case "==", "!=":
-		if (n.Operator == "==") == want {
-			if _, constant := n.Left.(*ast.StringNode); constant {
-				return x.relate(n.Right, isEqual, constants(n.Left, x.lists))
-			}
-			return x.relate(n.Left, isEqual, constants(n.Right, x.lists))
+		how, left, right := isEqual, n.Left, n.Right
+		if (n.Operator == "==") != want {
+			how = differs
 		}
+		if _, constant := left.(*ast.StringNode); constant {
+			left, right = right, left
+		}
+		return x.relate(left, how, constants(right, x.lists))
 	case "in":
 		if want {
 			return x.relate(n.Left, isEqual, constants(n.Right, x.lists))
@@ -160,7 +163,7 @@ func (x anchoring) relate(n ast.Node, how relation, texts []string) anchors {
 		n = chain.Node
 	}
 	field := fieldPath(n)
-	if textFields[field] == nil || texts == nil {
+	if textFields[field] == nil || texts == nil || how == differs && !usually(field, texts) {
 		return nil
 	}
 	c := make(clause, 0, len(texts))

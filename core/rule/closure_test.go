@@ -289,7 +289,7 @@ func drawEvent(t *rapid.T) *event.Event {
 	word := func() string { return rapid.SampledFrom(words).Draw(t, "value") }
 	ev := &event.Event{
 		ID: word(), Time: time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "time"), 0).UTC(), Service: word(), Action: word(), Account: word(), IP: word(), UserAgent: word(),
-		Provider: word(), Kind: word(), Access: word(), Region: word(), Format: rapid.SampledFrom(formats).Draw(t, "format"),
+		Provider: word(), Kind: word(), Access: word(), Region: word(), Outcome: pick(t, "success", "denied", word()), Format: rapid.SampledFrom(formats).Draw(t, "format"),
 		Principal: event.Principal{Type: word(), Name: word(), ARN: word()}, Error: event.Error{Code: word()}, IsMFA: rapid.Bool().Draw(t, "mfa"),
 		ClassUID: rapid.SampledFrom([]int{0, 1, 6003, -7}).Draw(t, "class"), ActivityID: rapid.IntRange(-1, 2).Draw(t, "activity"),
 	}

@@ -16,10 +16,10 @@ type index struct {
 	begun []fieldIndex // what the outline of an event leads to
 	later []fieldIndex // what the other fields lead to
 
-	// What the outline says of later: parts of the event that may lead to a
-	// rule whatever the outline is, and those that some outlines ask for.
-	always event.Parts
-	gates  []fieldIndex // lead to Parts, not to rules
+	// Which parts of the event may lead to a rule: always, by what its outline
+	// is, and by what cheap parts say. Gates lead to Parts, not to rules.
+	always       event.Parts
+	gates, cheap []fieldIndex
 
 	outline []int // the fields of the outline that rules look at
 }
@@ -33,6 +33,7 @@ type fieldIndex struct {
 	begins []affixes
 	ends   []affixes
 	holds  *substrings
+	others []other // texts it may differ from
 	plain  bool    // nothing but equals
 	empty  []int32 // what the empty text leads to
 }
@@ -43,26 +44,35 @@ type affixes struct {
 	rules  map[string][]int32
 }
 
+// other is what any text but one leads to.
+type other struct {
+	than  string
+	rules []int32
+}
+
 // indexing is an index that is being made.
 type indexing struct {
 	index
-	begun, later, gates map[string]*fieldIndex
-	reads               outlineSet
+	begun, later, gates, cheap map[string]*fieldIndex
+	gated                      []gated
+	reads                      outlineSet
 }
 
 // newIndex makes the index of the rules that are enabled, and says in each by
 // what it is found. Their anchors are forgotten.
 func newIndex(rules []*Rule) index {
 	s := survey(rules)
-	x := indexing{begun: map[string]*fieldIndex{}, later: map[string]*fieldIndex{}, gates: map[string]*fieldIndex{}}
+	x := indexing{begun: map[string]*fieldIndex{}, later: map[string]*fieldIndex{}, gates: map[string]*fieldIndex{}, cheap: map[string]*fieldIndex{}}
 	for i, r := range rules {
 		if r.Enabled {
 			x.insert(r, int32(i), s)
 		}
 		r.anchors = nil
 	}
+	x.shut()
 	slices.SortStableFunc(x.rest, func(a, b int32) int { return rules[a].cost() - rules[b].cost() })
 	x.index.begun, x.index.later, x.index.gates = prepared(x.begun), prepared(x.later), prepared(x.gates)
+	x.index.cheap = prepared(x.cheap)
 	for i := range outlineFields {
 		if x.reads>>i&1 != 0 {
 			x.outline = append(x.outline, i)
@@ -96,15 +106,36 @@ func (x *indexing) insert(r *Rule, number int32, s surveyed) {
 }
 
 // gate notes for which events a rule with these anchors needs parts of it.
-func (x *indexing) gate(anchors anchors, parts event.Parts) {
-	gate, ok := gateOf(anchors)
-	if !ok {
-		x.always |= parts
-		return
+func (x *indexing) gate(a anchors, parts event.Parts) {
+	outline, chance := a.gate(clause.outlined)
+	if gate, less := a.gate(clause.cheaply); gate != nil && parts&^cheap != 0 && less < chance {
+		x.gated = append(x.gated, gated{x.cheap, gate, parts})
+		parts = gate.parts()
 	}
-	for _, a := range gate {
-		x.reads |= outlineField(a.field)
-		insert(x.gates, a, int32(parts))
+	if outline == nil {
+		x.always |= parts
+	} else {
+		x.gated = append(x.gated, gated{x.gates, outline, parts})
+	}
+}
+
+// gated is a clause without which parts are not needed.
+type gated struct {
+	fields map[string]*fieldIndex
+	clause clause
+	parts  event.Parts
+}
+
+// shut makes the gates, but for those to parts that are needed anyway.
+func (x *indexing) shut() {
+	for _, g := range x.gated {
+		if g.parts&^x.always == 0 {
+			continue
+		}
+		for _, a := range g.clause {
+			x.reads |= outlineField(a.field)
+			insert(g.fields, a, int32(g.parts))
+		}
 	}
 }
 
@@ -147,6 +178,13 @@ func (f *fieldIndex) insert(a atom, rule int32) {
 			f.holds = &substrings{needles: map[string][]int32{}}
 		}
 		f.holds.needles[a.text] = with(f.holds.needles[a.text], rule)
+	case differs:
+		i := slices.IndexFunc(f.others, func(o other) bool { return o.than == a.text })
+		if i < 0 {
+			i = len(f.others)
+			f.others = append(f.others, other{than: a.text})
+		}
+		f.others[i].rules = with(f.others[i].rules, rule)
 	}
 }
 
@@ -180,6 +218,11 @@ func (f *fieldIndex) search(dst []int32, text string) []int32 {
 	for i := range f.ends {
 		if a := &f.ends[i]; a.length <= len(text) {
 			dst = append(dst, a.rules[text[len(text)-a.length:]]...)
+		}
+	}
+	for i := range f.others {
+		if o := &f.others[i]; o.than != text {
+			dst = append(dst, o.rules...)
 		}
 	}
 	return f.holds.find(dst, text)

@@ -71,7 +71,7 @@ func drawCondition(t *rapid.T, depth int) string {
 		}
 		return "(let x = len(action); (" + a + ") and x >= 0)"
 	}
-	field := pick(t, "action", "service", "principal.name", "principal?.type", "error.code", "api.service.name", "ip", "account", "user_agent", "region", "access", "kind", "provider", "id")
+	field := pick(t, "action", "service", "principal.name", "principal?.type", "error.code", "api.service.name", "ip", "account", "user_agent", "region", "access", "kind", "provider", "id", "outcome")
 	word := drawWord(t)
 	switch rapid.IntRange(0, 9).Draw(t, "term") {
 	case 0, 1:
@@ -87,7 +87,7 @@ func drawCondition(t *rapid.T, depth int) string {
 	case 7:
 		return "glob(" + field + ", " + pick(t, `"a*"`, `"?"`, `"ab"`, `["a*", "b?"]`, `"*a"`, `"s3.*", "a"`, `lists.words`, `""`) + ")"
 	case 8:
-		return pick(t, "early", "either", "not either", "own == own", "true", "false", "is_mfa", "action == service")
+		return pick(t, "early", "either", "not either", "own == own", `outcome != "success"`, `not (error.code == "")`, `outcome == "denied"`, `account == "a"`, "true", "false", "is_mfa", "action == service")
 	}
 	return pick(t, `request.a == "a"`, "len(resources) > 0", `any(resources, .type == "a")`, `lower(action) == "a"`, `(action == "a") == true`, `(request.a ?? action) == "a"`)
 }
@@ -107,11 +107,14 @@ func TestRulesStandUnderTheirBestAnchor(t *testing.T) {
 		`glob(action, "Delete*", "Put*")`:                                                 "action",
 		`action in lists.dangerous`:                                                       "action",
 		`dangerous`:                                                                       "action",
-		`user_agent contains "kali" and outcome == "denied"`:                              "user_agent",
+		`user_agent contains "kali" and outcome == "denied"`:                              "outcome",
 		`service == "kms" and principal.type == "root"`:                                   "service",
 		`action == "a" and false`:                                                         "never",
 		`action == "Decrypt" or is_mfa`:                                                   "",
 		`action != "Decrypt"`:                                                             "",
+		`outcome != "success" and principal.name contains "x"`:                            "outcome",
+		`not (error.code == "") and access != "read"`:                                     "error.code",
+		`error.code != "Denied"`:                                                          "",
 		`action matches "(?i)^delete"`:                                                    "",
 		`request.keyId == "1"`:                                                            "",
 		`any(resources, .type == "x") and len(action) > 3`:                                "",

@@ -163,16 +163,36 @@ func (m *Matcher) lookUp(dst []int32, number int, text string) []int32 {
 	return dst
 }
 
+// cheapLeads is which parts of the event may lead to rules by what the cheap
+// ones say. It uses the room behind buf.
+func (m *Matcher) cheapLeads(buf []int32, v *lead) (parts event.Parts) {
+	for i := range m.set.index.cheap {
+		field := &m.set.index.cheap[i]
+		if !m.frame.wants(field, v.parts) {
+			continue
+		}
+		for _, p := range field.search(buf, field.text(&m.frame)) {
+			parts |= event.Parts(p)
+		}
+	}
+	return parts
+}
+
+// wants reports that a field lies in the parts that are wanted, and loads what
+// it needs.
+func (f *frame) wants(field *fieldIndex, parts event.Parts) bool {
+	return field.parts&^parts == 0 && (field.parts&^f.loaded == 0 || f.tryLoad(field.parts) == nil) // closed parts always load
+}
+
 // later appends the rules that the rest of the event leads to, each once and
 // without those its outline led to. Parts no rule asks for are not loaded.
 func (m *Matcher) later(dst []int32, v *lead) []int32 {
-	x, f := &m.set.index, &m.frame
-	for i := range x.later {
-		field := &x.later[i]
-		if field.parts&^v.parts != 0 || field.parts&^f.loaded != 0 && f.tryLoad(field.parts) != nil {
-			continue // closed parts always load
+	f := &m.frame
+	parts := v.parts | m.cheapLeads(dst, v)
+	for i := range m.set.index.later {
+		if field := &m.set.index.later[i]; f.wants(field, parts) {
+			dst = m.lookUp(dst, i, field.text(f))
 		}
-		dst = m.lookUp(dst, i, field.text(f))
 	}
 	if len(dst) == 0 {
 		return dst

@@ -20,6 +20,19 @@ var valueChances = map[[2]string]float64{
 	{"kind", "insight"}: 0.001, {"kind", "network"}: 0.01,
 }
 
+// mostOften is the text that a field has in nearly all events, but for those
+// that are looked for.
+var mostOften = map[string]string{
+	"outcome": "success", "status": "Success",
+	"error.code": "", "error.message": "", "status_code": "", "status_detail": "", "api.response.error": "", "api.response.error_message": "",
+}
+
+// usually reports that nearly all events have one text in a field.
+func usually(field string, texts []string) bool {
+	text, ok := mostOften[field]
+	return ok && len(texts) == 1 && texts[0] == text
+}
+
 // chance is how likely an event meets an atom.
 func (a atom) chance() float64 {
 	p, ok := chances[a.field]
@@ -30,6 +43,8 @@ func (a atom) chance() float64 {
 		return q
 	}
 	switch {
+	case a.how == differs:
+		return 0.08
 	case a.text == "":
 		return 0.5
 	case a.how != isEqual:
@@ -75,15 +90,22 @@ func survey(rules []*Rule) surveyed {
 	return s
 }
 
-// gateOf is the clause about nothing but the outline that fewest events meet.
-func gateOf(a anchors) (best clause, ok bool) {
+// gate is the clause that fewest events meet of those a test accepts.
+func (a anchors) gate(accept func(clause) bool) (best clause, chance float64) {
+	chance = 1
 	for _, c := range a {
-		if c.outlined() && (!ok || c.chance() < best.chance()) {
-			best, ok = c, true
+		if p := c.chance(); accept(c) && (best == nil || p < chance) {
+			best, chance = c, p
 		}
 	}
-	return best, ok
+	return best, chance
 }
+
+// cheap are the parts that are worth making to know whether others have to be.
+const cheap = event.PartOutcome
+
+// cheaply is a clause that cheap parts decide.
+func (c clause) cheaply() bool { return c.parts()&^cheap == 0 && !c.outlined() }
 
 func (c clause) parts() (parts event.Parts) {
 	for i, a := range c {
@@ -100,23 +122,30 @@ const loadCost = 6
 
 // choose is the clause that costs least: the rules in its place, as often as
 // events come there, and its share of loading what it looks at, of the events
-// whose outline does not rule the rule out.
+// that nothing cheaper rules out.
 func (s surveyed) choose(a anchors) (best clause, ok bool) {
-	least, asked := 0.0, 1.0
-	if gate, ok := gateOf(a); ok {
-		asked = gate.chance()
-	}
+	least := 0.0
 	for _, c := range a {
 		cost := 0.0
 		for _, a := range c {
 			cost += a.chance() * (1 + float64(s.rules[a])/256)
 		}
-		if parts := c.parts(); parts&^s.always != 0 {
-			cost += loadCost * asked / float64(s.parts[parts])
-		}
+		cost += s.loading(a, c.parts())
 		if !ok || cost < least {
 			best, least, ok = c, cost, true
 		}
 	}
 	return best, ok
+}
+
+// loading is the share of a rule with these anchors of making parts.
+func (s surveyed) loading(a anchors, parts event.Parts) (cost float64) {
+	_, asked := a.gate(clause.outlined)
+	if gate, chance := a.gate(clause.cheaply); gate != nil && parts&^cheap != 0 && chance < asked {
+		cost, asked = s.loading(a, gate.parts()), chance
+	}
+	if parts&^s.always != 0 {
+		cost += loadCost * asked / float64(s.parts[parts])
+	}
+	return cost
 }
