@@ -15,7 +15,7 @@ const (
 	commitBytes  = 4 << 20 // alerts in one transaction, about
 	commitPieces = 1024    // objects in one transaction, at most
 	commitWait   = 10 * time.Millisecond
-	commitWaits  = 10 // at most, while more objects are being read
+	commitWaits  = 5 // at most, while more objects are being read
 )
 
 // commit writes pieces in the order they were finished until the readers are
