@@ -14,11 +14,13 @@ import (
 // long. The zero Text is ready; it belongs to one goroutine.
 type Text struct {
 	block strings.Builder
+	again strings.Builder       // the block of strings that come again
 	seen  [1 << seenBits]string // plain text only
 }
 
 const (
 	blockSize = 8 << 10
+	againSize = 1 << 10 // each string that is remembered keeps a block alive
 	ownBlock  = 1 << 10 // a longer string gets memory of its own
 	internMax = 256     // a longer string is not worth remembering
 	seenBits  = 9
@@ -32,13 +34,18 @@ func (t *Text) Copy(b []byte) string {
 	if len(b) > ownBlock {
 		return string(b)
 	}
-	if t.block.Cap()-t.block.Len() < len(b) {
-		t.block = strings.Builder{}
-		t.block.Grow(blockSize)
+	return cut(&t.block, blockSize, b)
+}
+
+// cut copies b to the end of a block, of a new one when it is full.
+func cut(block *strings.Builder, size int, b []byte) string {
+	if block.Cap()-block.Len() < len(b) {
+		*block = strings.Builder{}
+		block.Grow(size)
 	}
-	start := t.block.Len()
-	t.block.Write(b)
-	return t.block.String()[start:]
+	start := block.Len()
+	block.Write(b)
+	return block.String()[start:]
 }
 
 // Intern is Copy for strings that come again and again (services, actions,
@@ -49,7 +56,7 @@ func (t *Text) Intern(b []byte) string {
 	}
 	slot := &t.seen[place(b)]
 	if *slot != string(b) {
-		*slot = t.Copy(b)
+		*slot = cut(&t.again, againSize, b)
 	}
 	return *slot
 }

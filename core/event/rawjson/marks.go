@@ -6,12 +6,12 @@ import (
 )
 
 // span is how many bytes are marked at a time.
-const span = 256
+const span = 512
 
 // marks are the bytes of a span of a text that end a run of plain text:
 // quotes, backslashes and control characters, a bit for each byte.
 type marks struct {
-	words [5]uint64 // of text[base:base+span]; the last stays 0
+	words [9]uint64 // of text[base:base+span]; the last stays 0
 	base  int
 }
 
@@ -59,7 +59,7 @@ func (s *marks) find(text []byte, i int) int {
 }
 
 // markPlainly is mark for every machine.
-func markPlainly(words *[5]uint64, text *[span]byte) {
+func markPlainly(words *[9]uint64, text *[span]byte) {
 	const low = ones * 0x7f
 	for w := range span / 64 {
 		var m uint64

@@ -4,7 +4,7 @@ import "golang.org/x/sys/cpu"
 
 // mark finds the marks of text, 32 bytes with one instruction where there is
 // AVX2: measured, a fifth of what scanning a record costs otherwise.
-func mark(words *[5]uint64, text *[span]byte) {
+func mark(words *[9]uint64, text *[span]byte) {
 	if cpu.X86.HasAVX2 {
 		markAVX2(words, text)
 	} else {
@@ -13,4 +13,4 @@ func mark(words *[5]uint64, text *[span]byte) {
 }
 
 //go:noescape
-func markAVX2(words *[5]uint64, text *[span]byte)
+func markAVX2(words *[9]uint64, text *[span]byte)

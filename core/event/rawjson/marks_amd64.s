@@ -1,8 +1,8 @@
 #include "textflag.h"
 
-// func markAVX2(words *[5]uint64, text *[span]byte)
+// func markAVX2(words *[9]uint64, text *[span]byte)
 //
-// Sets bit n of words[0:4] when text[n] is a quote, a backslash or below 0x20.
+// Sets bit n of words[0:8] when text[n] is a quote, a backslash or below 0x20.
 TEXT ·markAVX2(SB), NOSPLIT, $0-16
 	MOVQ words+0(FP), DI
 	MOVQ text+8(FP), SI
@@ -15,7 +15,7 @@ TEXT ·markAVX2(SB), NOSPLIT, $0-16
 	VPBROADCASTQ X0, Y0 // quotes
 	VPBROADCASTQ X1, Y1 // backslashes
 	VPBROADCASTQ X2, Y2 // the last control character
-	MOVQ $4, CX
+	MOVQ $8, CX
 
 next:
 	VMOVDQU (SI), Y3

@@ -2,4 +2,4 @@
 
 package rawjson
 
-func mark(words *[5]uint64, text *[span]byte) { markPlainly(words, text) }
+func mark(words *[9]uint64, text *[span]byte) { markPlainly(words, text) }
