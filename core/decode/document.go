@@ -62,6 +62,9 @@ func (d *document) index(raw []byte) {
 			}
 		}
 		f := fieldNumbered[m.Number]
+		if f == fNone {
+			continue
+		}
 		if exact || d.at[f] == 0 || d.members[d.at[f]-1].Name[0] < 'a' {
 			d.at[f] = int32(i) + 1
 		}

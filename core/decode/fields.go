@@ -78,6 +78,9 @@ var fieldNames = map[string]field{
 	"additionalEventData": fAdditional, "serviceEventDetails": fServiceDetails, "insightDetails": fInsight,
 	"serviceName": fServiceName,
 
+	// Without a field, and yet in so many records that it pays to expect them.
+	"tlsDetails": fNone, "sessionCredentialFromConsole": fNone, "edgeDeviceDetails": fNone, "addendum": fNone,
+
 	"CloudTrailEvent": fCloudTrailEvent, "detail": fDetail, "detail-type": fDetailType, "event": fEvent, "data": fData,
 	"message": fMessage, "source": fSource, "specversion": fSpecVersion, "awslogs": fAWSLogs, "messageType": fMessageType,
 }
