@@ -66,16 +66,13 @@ type live struct {
 }
 
 // start makes a plan run.
-func (d *daemon) start(p *plan, once bool) error {
-	l := &live{config: p.config, outputs: map[string]*running{}}
-	d.live.Store(l)
-	for _, o := range p.config.Outputs {
-		r, err := d.startOutput(o, p.config)
-		if err != nil {
-			return err
-		}
-		l.outputs[o.Name] = r
+func (d *daemon) start(ctx context.Context, p *plan, once bool) error {
+	outputs, err := d.startOutputs(ctx, p.config)
+	if err != nil {
+		return err
 	}
+	l := &live{config: p.config, outputs: outputs}
+	d.live.Store(l)
 	for _, name := range d.abandoned(p.config) {
 		d.log.Warn("alerts wait for an output the configuration does not have; they go out when an output of this name is back", "output", name)
 	}
@@ -164,21 +161,7 @@ func (d *daemon) fail(err error) {
 // drain stops reading, then delivering.
 func (d *daemon) drain() error {
 	l := d.live.Load()
-	if l == nil {
-		return nil
-	}
-	var errs []error
-	if l.loop != nil {
-		errs = append(errs, l.loop.end())
-	}
-	ends := make(chan error)
-	for _, r := range l.outputs {
-		go func() { ends <- r.end() }()
-	}
-	for range l.outputs {
-		errs = append(errs, <-ends)
-	}
-	return errors.Join(errs...)
+	return errors.Join(l.loop.end(), endAll(l.outputs))
 }
 
 // wake tells the deliverers that alerts were stored.

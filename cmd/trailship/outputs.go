@@ -53,14 +53,19 @@ func outputOf(o config.Output, cfg *config.Config, runDir string) (deliver.Outpu
 // running. codeNotRunning is a plugin that may mend itself; the other codes
 // are mistakes.
 func checkOutputs(ctx context.Context, cfg *config.Config, outputs []config.Output) diag.List {
+	return gather(outputs, func(o config.Output) diag.List { return checkOutput(ctx, o, cfg) })
+}
+
+// gather asks all at the same time what is wrong.
+func gather[T any](all []T, wrong func(T) diag.List) diag.List {
 	var (
 		mu   sync.Mutex
 		list diag.List
 		wg   sync.WaitGroup
 	)
-	for _, o := range outputs {
+	for _, one := range all {
 		wg.Go(func() {
-			found := checkOutput(ctx, o, cfg)
+			found := wrong(one)
 			mu.Lock()
 			defer mu.Unlock()
 			list = append(list, found...)
@@ -71,11 +76,16 @@ func checkOutputs(ctx context.Context, cfg *config.Config, outputs []config.Outp
 	return list
 }
 
-// judgeOutputs is checkOutputs for a daemon: a plugin that does not run now is
-// no reason to stop reading. Its deliverer says so, and starts it again and
-// again. A program that is not there at all is a mistake.
+// judgeOutputs is checkOutputs for a daemon.
 func (d *daemon) judgeOutputs(ctx context.Context, cfg *config.Config, outputs []config.Output) diag.List {
-	return slices.DeleteFunc(checkOutputs(ctx, cfg, outputs), func(m diag.Diagnostic) bool { return m.Code == codeNotRunning })
+	return mistakes(checkOutputs(ctx, cfg, outputs))
+}
+
+// mistakes leaves out the plugins that do not run now: for a daemon that is no
+// reason to stop reading. Their deliverers say so, and start them again and
+// again. A program that is not there at all is a mistake.
+func mistakes(list diag.List) diag.List {
+	return slices.DeleteFunc(list, func(m diag.Diagnostic) bool { return m.Code == codeNotRunning })
 }
 
 // codeNotRunning is the code of a plugin that is there and does not run.
@@ -86,7 +96,11 @@ func checkOutput(ctx context.Context, o config.Output, cfg *config.Config) diag.
 	if err != nil {
 		return diag.List{o.Node.Key("plugin").Errorf("E150", "%v", err)}
 	}
-	err = deliver.Check(ctx, out, nil)
+	return objections(deliver.Check(ctx, out, nil), o, cfg)
+}
+
+// objections tells the user why an output does not start.
+func objections(err error, o config.Output, cfg *config.Config) diag.List {
 	var invalid sdk.Invalids
 	switch {
 	case err == nil:
@@ -105,6 +119,7 @@ func checkOutput(ctx context.Context, o config.Output, cfg *config.Config) diag.
 type running struct {
 	*deliver.Deliverer
 	config config.Output
+	ctx    context.Context // of its Run; ends with stop
 	stop   context.CancelFunc
 	done   chan struct{}
 	err    error // good after done
@@ -117,6 +132,19 @@ func (r *running) end() error {
 	return r.err
 }
 
+// endAll ends outputs, all at the same time.
+func endAll(outputs map[string]*running) error {
+	ends := make(chan error)
+	for _, r := range outputs {
+		go func() { ends <- r.end() }()
+	}
+	var errs []error
+	for range outputs {
+		errs = append(errs, <-ends)
+	}
+	return errors.Join(errs...)
+}
+
 // boundOf is the bound the store keeps: without one, gate stops reading before
 // the backlog becomes larger.
 func boundOf(o config.Output) store.Backlog {
@@ -126,9 +154,55 @@ func boundOf(o config.Output) store.Backlog {
 	return store.Backlog{Alerts: o.Backlog.MaxAlerts, Bytes: int64(o.Backlog.MaxBytes)}
 }
 
-// startOutput starts delivering. failed hears of a deliverer that ended by
-// itself.
+// installed says whether the programs of all outputs are there.
+func installed(cfg *config.Config) bool {
+	return !slices.ContainsFunc(cfg.Outputs, func(o config.Output) bool {
+		_, err := outputOf(o, cfg, "")
+		return err != nil
+	})
+}
+
+// startOutputs starts all plugins for good, and delivering once none of them
+// refuses its configuration. On an error nothing stays running.
+func (d *daemon) startOutputs(ctx context.Context, cfg *config.Config) (map[string]*running, error) {
+	var all []*running
+	for _, o := range cfg.Outputs {
+		r, err := d.newOutput(o, cfg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	list := gather(all, func(r *running) diag.List { return objections(r.Start(ctx), r.config, cfg) })
+	err := d.judge(mistakes(list))
+	if ctx.Err() != nil {
+		err = &exitError{code: exitInterrupted}
+	}
+	started := map[string]*running{}
+	for _, r := range all {
+		if err != nil {
+			r.stop() // before it runs: it ends its plugin and delivers nothing
+		}
+		d.run(r)
+		started[r.config.Name] = r
+	}
+	if err != nil {
+		return nil, errors.Join(err, endAll(started))
+	}
+	return started, nil
+}
+
+// startOutput starts delivering.
 func (d *daemon) startOutput(o config.Output, cfg *config.Config) (*running, error) {
+	r, err := d.newOutput(o, cfg)
+	if err == nil {
+		d.run(r)
+	}
+	return r, err
+}
+
+// newOutput makes the deliverer of an output, which does not run yet.
+func (d *daemon) newOutput(o config.Output, cfg *config.Config) (*running, error) {
 	out, err := outputOf(o, cfg, d.runDir)
 	if err != nil {
 		return nil, err
@@ -137,15 +211,18 @@ func (d *daemon) startOutput(o config.Output, cfg *config.Config) (*running, err
 	// Deliverers end when they are told to, after ingest: not with a context
 	// of the caller.
 	ctx, stop := context.WithCancel(context.Background())
-	r := &running{
+	return &running{
 		Deliverer: &deliver.Deliverer{Output: out, Store: d.store, Log: d.log, Metrics: d.deliverMetrics},
-		config:    o, stop: stop, done: make(chan struct{}),
-	}
+		config:    o, ctx: ctx, stop: stop, done: make(chan struct{}),
+	}, nil
+}
+
+// run starts delivering; a deliverer that ends by itself breaks the daemon.
+func (d *daemon) run(r *running) {
 	go func() {
 		defer close(r.done)
-		if r.err = r.Run(ctx); r.err != nil {
+		if r.err = r.Run(r.ctx); r.err != nil {
 			d.fail(r.err)
 		}
 	}()
-	return r, nil
 }

@@ -48,7 +48,8 @@ With --dry-run too it goes on until it is stopped, unless --once is given.`,
 
 // daemon runs until ctx ends or, with once, until there is nothing left to do.
 func (p *program) daemon(ctx context.Context, once bool) error {
-	// What the user wrote, all of it checked before anything is touched.
+	// What the user wrote is checked before anything is touched; all but what
+	// only the running plugins can tell.
 	sum := p.fingerprint()
 	cfg, err := p.loadConfig()
 	if err != nil {
@@ -69,7 +70,10 @@ func (p *program) daemon(ctx context.Context, once bool) error {
 	watch := d.watcher(cfg)
 	watch.Mark() // before the rules are read: what changes from here on is seen
 	plan, list := planOf(cfg, d.ruleOptions())
-	list = append(list, d.judgeOutputs(ctx, cfg, cfg.Outputs)...)
+	if list.HasErrors() || !installed(cfg) {
+		// It ends here: then with all mistakes at once.
+		list = append(list, d.judgeOutputs(ctx, cfg, cfg.Outputs)...)
+	}
 	if ctx.Err() != nil {
 		return &exitError{code: exitInterrupted}
 	}
@@ -97,8 +101,8 @@ func (p *program) daemon(ctx context.Context, once bool) error {
 		defer d.listener.Close()
 	}
 	buried := d.buriedAlerts()
-	if err := d.start(plan, once); err != nil {
-		return errors.Join(err, d.drain())
+	if err := d.start(ctx, plan, once); err != nil {
+		return err
 	}
 	if once {
 		return d.finish(ctx, buried)

@@ -21,7 +21,8 @@ import (
 	"github.com/trailship/trailship/plugins/sdk"
 )
 
-// Deliverer delivers the alerts of one output. Fill it, then Run it once.
+// Deliverer delivers the alerts of one output. Fill it, then Run it once,
+// perhaps after a Start.
 type Deliverer struct {
 	Output
 	Store   store.Outlet
@@ -42,7 +43,7 @@ type Deliverer struct {
 	flushes int           // Flush calls that wait now
 	hurried chan struct{} // closed while there are any
 	status  Status
-	plugin  *supervisor // while Run runs one
+	plugin  *supervisor // from Start, or else Run, to the end of Run
 
 	// Only the loop uses these.
 	filling bool  // the backlog was said to fill up
@@ -61,6 +62,17 @@ type Status struct {
 	Open bool `json:"circuit_open"`
 }
 
+// Start starts the plugin, which else Run does, and has it judge its
+// configuration. sdk.Invalids is what the plugin finds wrong with it; any other
+// error says why the plugin does not run, and Run starts it again and again.
+// A Run must follow: it ends the plugin, also when its context is over already,
+// and then delivers nothing.
+func (d *Deliverer) Start(ctx context.Context) error {
+	d.prepare()
+	_, err := d.supervisor().start(ctx)
+	return err
+}
+
 // Run delivers until ctx ends, then lets the batch in flight finish, drains
 // the plugin, and returns nil, all within Drain. It returns an error only when
 // the store fails; an output that is down is waited for.
@@ -73,9 +85,8 @@ func (d *Deliverer) Run(ctx context.Context) error {
 
 	out := d.Destination
 	if out == nil {
-		p := &supervisor{Output: d.Output, Log: d.Log, Metrics: d.Metrics, changed: make(chan struct{}, 1)}
-		d.setPlugin(p)
-		defer d.setPlugin(nil)
+		p := d.supervisor()
+		defer d.forget()
 		defer d.supervise(ctx, late, p)()
 		out = p
 	} else {
@@ -87,9 +98,12 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	return nil
 }
 
-// supervise starts the plugin and sees that it keeps running. end drains and
-// ends it.
+// supervise starts the plugin, if Start did not, and sees that it keeps
+// running. end drains and ends it.
 func (d *Deliverer) supervise(ctx, late context.Context, p *supervisor) (end func()) {
+	if ctx.Err() != nil {
+		return func() { p.stop(late) } // what Start started
+	}
 	// An output that cannot start should say so now, not at the first alert.
 	if _, err := p.start(late); err != nil {
 		d.Log.Error("the output's plugin did not start", "error", err)
@@ -235,10 +249,20 @@ func (d *Deliverer) Reopen(ctx context.Context) error {
 	return nil
 }
 
-func (d *Deliverer) setPlugin(p *supervisor) {
+// supervisor is the one of the plugin, made by whoever is first: Start or Run.
+func (d *Deliverer) supervisor() *supervisor {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.plugin = p
+	if d.plugin == nil {
+		d.plugin = &supervisor{Output: d.Output, Log: d.Log, Metrics: d.Metrics, changed: make(chan struct{}, 1)}
+	}
+	return d.plugin
+}
+
+func (d *Deliverer) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.plugin = nil
 }
 
 // prepare makes the zero values useful.
