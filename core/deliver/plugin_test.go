@@ -188,6 +188,13 @@ func run(t *testing.T, o Output, s *outlet, log *slog.Logger) *Deliverer {
 		log = slog.New(slog.DiscardHandler)
 	}
 	d := &Deliverer{Output: o, Store: s, Log: log}
+	goOn(t, d)
+	return d
+}
+
+// goOn lets a Deliverer Run until the end of the test.
+func goOn(t *testing.T, d *Deliverer) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
@@ -197,7 +204,6 @@ func run(t *testing.T, o Output, s *outlet, log *slog.Logger) *Deliverer {
 			t.Error(err)
 		}
 	})
-	return d
 }
 
 // flush waits until everything is delivered.
