@@ -3,7 +3,7 @@ package rawjson
 import "golang.org/x/sys/cpu"
 
 // mark finds the marks of text, 32 bytes with one instruction where there is
-// AVX2: measured, a fifth of what scanning a record costs otherwise.
+// AVX2: splitting an object into records then takes three fifths of the time.
 func mark(words *[9]uint64, text *[span]byte) {
 	if cpu.X86.HasAVX2 {
 		markAVX2(words, text)

@@ -48,8 +48,8 @@ const Stop = -1
 
 // Object scans the object that starts at b[0], which must be '{', appends its
 // members to dst and returns the end of the object. names, if not nil, numbers
-// them; ask, if not nil, is asked about those members that are
-// objects or arrays.
+// them; ask, if not nil, is asked about those members that are objects or
+// arrays.
 func Object(b []byte, dst []Member, names *Names, ask Asker) ([]Member, int, Status) {
 	i := space(b, 1)
 	if i < len(b) && b[i] == '}' {
