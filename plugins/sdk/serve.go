@@ -86,6 +86,7 @@ func serve(s *server) {
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: Handshake,
 		Plugins:         plugin.PluginSet{"output": &grpcPlugin{server: s}},
+		TLSProvider:     encrypt,
 		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: os.Stderr, DisableTime: true}),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			// A batch is sent in one go, without waiting for the window to open.
