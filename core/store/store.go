@@ -61,9 +61,9 @@ type Letters interface {
 	Refused(id string) (a Alert, ok bool, err error)
 	// Replay takes dead letters back: an alert goes behind the queue of its
 	// output under the id it had; an object is read again from where its letter
-	// points, unless it already stands before that. Unknown ids are passed over,
-	// and letters that CanReplay denies stay. It returns how many were taken
-	// back.
+	// points, unless it already stands before that. Unknown ids are passed over;
+	// letters that CanReplay denies stay, and alerts beyond the bound of their
+	// output. It returns how many were taken back.
 	Replay(ids []string) (int, error)
 	// Purge drops dead letters for good, and returns how many there were.
 	Purge(ids []string) (int, error)

@@ -70,10 +70,11 @@ func dropLetter(t *bbolt.Tx, id string) error {
 	return rootBucket(t, deadBucket).Delete([]byte(id))
 }
 
-// requeue puts a refused alert behind its output's queue.
+// requeue puts a refused alert behind its output's queue, if there is room: it
+// would become the dead letter it is.
 func (t *tx) requeue(d store.DeadLetter) (ok bool, err error) {
 	a, ok, err := refusedAlert(t.t, d.ID)
-	if err != nil || !ok {
+	if err != nil || !ok || t.laneOf(d.Output).overfull(payload(a)) != "" {
 		return false, err
 	}
 	a.Outputs = []string{d.Output}

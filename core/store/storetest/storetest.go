@@ -423,6 +423,11 @@ func bounded(f *fixture) {
 		"a " + ID(4): "backlog: the backlog was full: max_alerts is 2",
 	})
 
+	n, err := f.Replay([]string{letters[0].ID, letters[1].ID, letters[2].ID})
+	f.check(err)
+	f.same("taken back without room", n, 0)
+	f.same("dead letters that stay", f.letters(), letters)
+
 	// There is room again once something was settled, and no bound at all once
 	// it was taken away.
 	f.check(f.Settle("a", []uint64{f.queue("a")[0].Seq}, nil))
