@@ -145,8 +145,8 @@ func endAll(outputs map[string]*running) error {
 	return errors.Join(errs...)
 }
 
-// boundOf is the bound the store keeps: without one, gate stops reading before
-// the backlog becomes larger.
+// boundOf is the bound the store keeps: without one, gate lets no transaction
+// begin once the backlog is that large. So it may pass the bound by one.
 func boundOf(o config.Output) store.Backlog {
 	if o.Backlog.Full != config.DeadLetter {
 		return store.Backlog{}
