@@ -139,6 +139,24 @@ func TestDepthIsBounded(t *testing.T) {
 	}
 }
 
+func TestNamesAreWhatTheySpell(t *testing.T) {
+	for _, c := range []struct {
+		raw, name string
+		want      bool
+	}{
+		{`a\u0062`, `ab`, true}, {`a\u0062`, `a\u0062`, false}, {`a\\b`, `a\b`, true}, {`a\\b`, `a\\b`, false},
+		{"\xff", "\ufffd", true}, {`\ud800`, "\ufffd", true}, {"é", "é", true}, {"é", "e", false},
+	} {
+		if got := Is([]byte(c.raw), c.name); got != c.want {
+			t.Errorf("%q is %q: %v", c.raw, c.name, got)
+		}
+		parsed, _ := Parse([]byte(`{"` + c.raw + `":1}`))
+		if _, is := parsed.(map[string]any)[c.name]; is != c.want {
+			t.Errorf("%q read as %v", c.raw, parsed)
+		}
+	}
+}
+
 func TestErrorsSayWhere(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"a":x}`: `unexpected 'x' at byte 5`, `{"a":`: "the text ends inside a value", `1 2`: `unexpected '2' at byte 2`,

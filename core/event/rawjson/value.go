@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // Parse builds the value of text: maps, slices, strings, bools, nil, int64 and
@@ -203,14 +205,16 @@ func Find(object []byte, name string) []byte {
 	}
 }
 
-// Is reports whether the raw name spells name, escapes resolved.
+// Is reports whether the raw name spells name, escapes resolved and invalid
+// UTF-8 mended.
 func Is(raw []byte, name string) bool {
 	if string(raw) == name {
-		return true
+		return strings.IndexByte(name, '\\') < 0 // there an escape, here a character
 	}
 	for _, c := range raw {
-		if c == '\\' {
-			return string(AppendText(nil, raw)) == name
+		if c == '\\' || c >= utf8.RuneSelf {
+			var buf [64]byte
+			return string(AppendText(buf[:0], raw)) == name
 		}
 	}
 	return false
