@@ -261,3 +261,13 @@ func TestAnUnmatchedRecordCostsNoMemory(t *testing.T) {
 		t.Error("an open part was parsed")
 	}
 }
+
+// TestLoadingPartsCostsNoMemory: what went wrong leads to parts of the event, and
+// no text of those to a rule.
+func TestLoadingPartsCostsNoMemory(t *testing.T) {
+	m := load(t, "r.yaml", conditions(80, `error.code == "AccessDenied" and principal.name == "x%d"`)).NewMatcher()
+	ev := decrypt()
+	if got := testing.AllocsPerRun(100, func() { m.Match(ev) }); got != 0 || len(m.set.index.cheap) == 0 {
+		t.Errorf("%v allocations for each record", got)
+	}
+}

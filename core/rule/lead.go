@@ -164,16 +164,16 @@ func (m *Matcher) lookUp(dst []int32, number int, text string) []int32 {
 }
 
 // cheapLeads is which parts of the event may lead to rules by what the cheap
-// ones say. It uses the room behind buf.
-func (m *Matcher) cheapLeads(buf []int32, v *lead) (parts event.Parts) {
+// ones say.
+func (m *Matcher) cheapLeads(v *lead) (parts event.Parts) {
+	m.picked = m.picked[:0]
 	for i := range m.set.index.cheap {
-		field := &m.set.index.cheap[i]
-		if !m.frame.wants(field, v.parts) {
-			continue
+		if field := &m.set.index.cheap[i]; m.frame.wants(field, v.parts) {
+			m.picked = field.search(m.picked, field.text(&m.frame))
 		}
-		for _, p := range field.search(buf, field.text(&m.frame)) {
-			parts |= event.Parts(p)
-		}
+	}
+	for _, p := range m.picked {
+		parts |= event.Parts(p)
 	}
 	return parts
 }
@@ -184,21 +184,23 @@ func (f *frame) wants(field *fieldIndex, parts event.Parts) bool {
 	return field.parts&^parts == 0 && (field.parts&^f.loaded == 0 || f.tryLoad(field.parts) == nil) // closed parts always load
 }
 
-// later appends the rules that the rest of the event leads to, each once and
-// without those its outline led to. Parts no rule asks for are not loaded.
-func (m *Matcher) later(dst []int32, v *lead) []int32 {
+// later is the rules that the rest of the event leads to, each once and without
+// those its outline led to, good until the next call. Parts no rule asks for are
+// not loaded.
+func (m *Matcher) later(v *lead) []int32 {
 	f := &m.frame
-	parts := v.parts | m.cheapLeads(dst, v)
+	parts := v.parts | m.cheapLeads(v)
+	m.picked = m.picked[:0]
 	for i := range m.set.index.later {
 		if field := &m.set.index.later[i]; f.wants(field, parts) {
-			dst = m.lookUp(dst, i, field.text(f))
+			m.picked = m.lookUp(m.picked, i, field.text(f))
 		}
 	}
-	if len(dst) == 0 {
-		return dst
+	if len(m.picked) == 0 {
+		return nil
 	}
-	slices.Sort(dst)
-	return slices.DeleteFunc(slices.Compact(dst), func(i int32) bool {
+	slices.Sort(m.picked)
+	return slices.DeleteFunc(slices.Compact(m.picked), func(i int32) bool {
 		_, twice := slices.BinarySearch(v.rules[v.rest:], i)
 		return twice || !m.possible(m.set.Rules[i])
 	})

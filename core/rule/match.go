@@ -51,8 +51,7 @@ func (m *Matcher) Match(ev *event.Event) []Match {
 	m.begin(ev)
 	v := m.lead()
 	m.tryAll(v.rules, ev)
-	m.picked = m.later(m.picked[:0], v)
-	m.tryAll(m.picked, ev)
+	m.tryAll(m.later(v), ev)
 	if len(m.matches) > 1 {
 		slices.SortFunc(m.matches, func(a, b Match) int { return strings.Compare(a.Rule.ID, b.Rule.ID) })
 	}
