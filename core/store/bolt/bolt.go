@@ -44,6 +44,7 @@ type Store struct {
 	writing sync.Mutex // one writing transaction and its bookkeeping at a time
 	room    room       // of its values
 	bundles room       // of its bundles
+	moved   int64      // bytes of alerts since the last unmap
 
 	mu      sync.Mutex
 	backlog map[string]store.Backlog

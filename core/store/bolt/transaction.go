@@ -36,6 +36,7 @@ func (s *Store) update(fn func(*bbolt.Tx, changes) error) error {
 	defer s.room.reset()
 	defer s.bundles.reset()
 	err := s.guard(s.db.Update, func(t *bbolt.Tx) error {
+		s.unmap(t)
 		s.db.NoFreelistSync = s.db.Stats().FreePageN > maxSyncedFree
 		err := fn(t, c)
 		ran = err == nil
@@ -43,6 +44,7 @@ func (s *Store) update(fn func(*bbolt.Tx, changes) error) error {
 	})
 	if err == nil {
 		s.apply(c)
+		s.moves(c)
 		return nil
 	}
 	// The disk refused. It may have taken the transaction nevertheless (a
