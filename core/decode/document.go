@@ -75,18 +75,23 @@ func (d *document) index(raw []byte) {
 // numberOdd numbers a member whose name is written with escapes, or in
 // PascalCase as only records are.
 func numberOdd(m *rawjson.Member) (exact bool) {
-	if escaped(m.Name) {
-		m.Name = rawjson.AppendText(nil, m.Name)
-		if m.Number = dictionary.Number(m.Name); m.Number != 0 {
+	name := m.Name
+	if escaped(name) {
+		name = rawjson.AppendText(nil, name)
+		if m.Number = dictionary.Number(name); m.Number != 0 {
+			m.Name = name
 			return true
 		}
 	}
-	if len(m.Name) == 0 || m.Name[0] > 'Z' || m.Name[0] < 'A' {
+	if len(name) == 0 || name[0] > 'Z' || name[0] < 'A' {
 		return false
 	}
 	var buf [32]byte
-	if m.Number = dictionary.Number(lowerFirst(&buf, m.Name)); fieldNumbered[m.Number] >= numTrailFields {
+	if m.Number = dictionary.Number(lowerFirst(&buf, name)); fieldNumbered[m.Number] >= numTrailFields {
 		m.Number = 0
+	}
+	if m.Number != 0 {
+		m.Name = name
 	}
 	return false
 }
