@@ -69,7 +69,7 @@ func (d *document) index(raw []byte) {
 			d.at[f] = int32(i) + 1
 		}
 	}
-	d.people.person(d.value(fIdentity))
+	d.people.remember(d.value(fIdentity))
 }
 
 // numberOdd numbers a member whose name is written with escapes, or in

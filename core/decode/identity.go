@@ -48,9 +48,14 @@ type person struct {
 // a group.
 type people struct {
 	groups []group
-	at     *byte   // where the identity of the record that is scanned starts
-	group  *group  // where to remember it
-	who    *person // it was remembered
+	here   // in the record that is scanned
+}
+
+// here is the identity of one record.
+type here struct {
+	at    *byte   // where it starts
+	group *group  // where to remember it
+	who   *person // it was remembered
 }
 
 type group struct {
@@ -67,7 +72,7 @@ const (
 var peopleSeed = maphash.MakeSeed()
 
 // forget is for a record that is about to be scanned.
-func (p *people) forget() { p.at, p.group, p.who = nil, nil, nil }
+func (p *people) forget() { p.here = here{} }
 
 // Ask knows the length of an identity that was there before.
 func (p *people) Ask(name, rest []byte) int {
@@ -93,9 +98,9 @@ func (p *people) Ask(name, rest []byte) int {
 	return 0
 }
 
-// person is who the checked value names, nil for one too long to remember and
-// for one nobody asked about.
-func (p *people) person(value []byte) *person {
+// remember returns who the checked value names, nil for one too long to
+// remember and for one nobody asked about.
+func (p *people) remember(value []byte) *person {
 	if len(value) == 0 || p.at != &value[0] {
 		return nil
 	}
@@ -110,7 +115,7 @@ func (p *people) person(value []byte) *person {
 // identity reads the userIdentity of the record.
 func (d *document) identity() *identity {
 	value := d.value(fIdentity)
-	who := d.people.person(value)
+	who := d.people.remember(value)
 	if who == nil {
 		who = new(person)
 	}

@@ -77,7 +77,7 @@ func (r *Reader) memberName() ([]byte, error) {
 	} else if c != '"' {
 		return nil, errBroken
 	}
-	for len(r.text()) < longestName {
+	for len(r.text()) < longestTailName {
 		if err := r.more(); err == io.EOF {
 			break
 		} else if err != nil {
@@ -85,7 +85,7 @@ func (r *Reader) memberName() ([]byte, error) {
 		}
 	}
 	var known []byte
-	if end, st := rawjson.Skip(r.text(), 0); st == rawjson.OK && end <= longestName {
+	if end, st := rawjson.Skip(r.text(), 0); st == rawjson.OK && end <= longestTailName {
 		known = append(r.scratch[0][:0], r.text()[1:end-1]...)
 		r.scratch[0] = known
 	}
@@ -101,4 +101,4 @@ func (r *Reader) memberName() ([]byte, error) {
 	return known, nil
 }
 
-const longestName = 64
+const longestTailName = 64

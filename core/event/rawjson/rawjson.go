@@ -4,8 +4,12 @@
 //
 // [Object] and [Skip] check everything RFC 8259 asks for except UTF-8, which
 // is mended where text is taken out ([AppendText], [AppendCompact]). [Parse]
-// builds values for those who need them. Nothing here keeps state, starts
-// anything or writes to its input.
+// builds values for those who need them. Nothing here keeps state but [Names],
+// starts anything or writes to its input.
+//
+// Scanning goes from mark to mark (marks.go); what is rare or short, escapes and
+// the values of an object that was checked, is gone through eight bytes at a
+// time (string.go).
 package rawjson
 
 import "math/bits"
