@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	commitBytes  = 4 << 20 // alerts in one transaction, about
+	commitBytes  = 2 << 20 // alerts in one transaction, about
 	commitPieces = 1024    // objects in one transaction, at most
 	commitWait   = 10 * time.Millisecond
 	commitWaits  = 5 // at most, while more objects are being read
