@@ -148,6 +148,7 @@ func (in *Ingest) sentence(tx store.Tx, v rule.Verdict) error {
 	if err != nil {
 		return fmt.Errorf("storing alert %s: %w", a.ID, err)
 	}
+	a.JSON, a.Event, a.Raw = nil, nil, nil // the next verdict writes there
 	m.now.alerts, m.now.fresh = append(m.now.alerts, a), append(m.now.fresh, fresh)
 	return nil
 }

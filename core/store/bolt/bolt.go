@@ -3,7 +3,7 @@
 //	about    what the file is: its format, the last sequence number
 //	ids      a bucket per event day: event hour and 128 bits of the alert id
 //	alerts   alerts of one transaction, once however many outputs, under the
-//	         sequence number of the last (bundle.go)
+//	         sequence number of what was the last when they were stored (bundle.go)
 //	queue    a bucket per output: the same key → which of these alerts wait,
 //	         and their sizes; alerts live as long as a queue names them
 //	dead     dead letters by id; refused: the alerts some of them stand for

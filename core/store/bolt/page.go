@@ -12,7 +12,7 @@ import (
 
 // The layout of bbolt's pages, in the byte order of the machine.
 const (
-	// An alert has 1 to 4 KiB: a page holds some, and is written in one go.
+	// A small bundle of alerts fits, and larger ones fill few pages.
 	pageSize    = 16 << 10
 	pageHeader  = 16
 	elementSize = 16
