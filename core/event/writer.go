@@ -2,7 +2,6 @@ package event
 
 import (
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/trailship/trailship/core/event/rawjson"
 )
@@ -32,39 +31,7 @@ func (w *writer) string(name, v string) {
 	}
 }
 
-// text writes a string. Nearly all are ASCII that needs no escape.
-func (w *writer) text(v string) {
-	if !verbatim(v) {
-		w.b = rawjson.AppendString(w.b, v)
-		return
-	}
-	b := append(append(w.b, '"'), v...)
-	w.b = append(b, '"')
-}
-
-// verbatim says that the JSON string of v is v between quotes.
-func verbatim(v string) bool {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x80 * ones
-	)
-	for ; len(v) >= 8; v = v[8:] {
-		x := uint64(v[0]) | uint64(v[1])<<8 | uint64(v[2])<<16 | uint64(v[3])<<24 |
-			uint64(v[4])<<32 | uint64(v[5])<<40 | uint64(v[6])<<48 | uint64(v[7])<<56 // one load
-		quote, escape := x^'"'*ones, x^'\\'*ones
-		// The high bit of a byte is set where it is no ASCII, below a space, or
-		// one of the two; a borrow can only set more of them.
-		if (x|(x-' '*ones)|(quote-ones)|(escape-ones))&highs != 0 {
-			return false
-		}
-	}
-	for i := range len(v) {
-		if c := v[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
-}
+func (w *writer) text(v string) { w.b = rawjson.AppendString(w.b, v) }
 
 // span is a part of what was written.
 type span struct{ from, to int }

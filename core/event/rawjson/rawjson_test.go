@@ -273,3 +273,25 @@ func checkMembers(t *testing.T, text []byte, members []Member) {
 		t.Fatalf("%q: %s", text, diff)
 	}
 }
+
+// Every byte at every place of short and long texts, where it is one of few
+// that need more than quotes around them.
+func TestTextIsTheSameWhetherLookedThroughByWordsOrByBytes(t *testing.T) {
+	for size := range 18 {
+		text := []byte(strings.Repeat("~ !#[]", 3))[:size]
+		for at := range text {
+			was := text[at]
+			for c := range 256 {
+				text[at] = byte(c)
+				want := appendEscaped(nil, string(text))
+				if got := AppendString(nil, string(text)); !bytes.Equal(got, want) {
+					t.Fatalf("%q is written as %s, want %s", text, got, want)
+				}
+				if plain := len(want) == size+2; plain != verbatim(string(text)) && c < 0x80 {
+					t.Fatalf("%q: verbatim is %t", text, !plain)
+				}
+			}
+			text[at] = was
+		}
+	}
+}

@@ -91,6 +91,32 @@ func unicodeEscape(text []byte, i int) rune {
 // AppendString appends s as a JSON string. Any s gives valid JSON: what is not
 // UTF-8 becomes U+FFFD.
 func AppendString(dst []byte, s string) []byte {
+	if !verbatim(s) {
+		return appendEscaped(dst, s)
+	}
+	dst = append(append(dst, '"'), s...)
+	return append(dst, '"')
+}
+
+// verbatim says that s is ASCII and needs no escape, as nearly all strings.
+func verbatim(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56 // one load
+		if hits(x)|x&(ones*0x80) != 0 {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// appendEscaped is AppendString of any string, byte by byte.
+func appendEscaped(dst []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
 	start := 0
