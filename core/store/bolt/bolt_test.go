@@ -67,6 +67,22 @@ func raise(t testing.TB, s *Store, from, to, size int) {
 	})
 }
 
+// drain settles all that an output has queued.
+func drain(t testing.TB, s *Store, output string) {
+	t.Helper()
+	list, err := s.Next(output, 0, 1<<20, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done []uint64
+	for _, q := range list {
+		done = append(done, q.Seq)
+	}
+	if err := s.Settle(output, done, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestSecondOpenIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

@@ -79,10 +79,7 @@ func readBundle(list []store.Queued, value []byte, named []waiting) ([]store.Que
 	if err != nil {
 		return list, err
 	}
-	var size int64
-	for _, w := range named {
-		size += w.size
-	}
+	size := total(named).Bytes
 	if size > int64(len(heads.payloads)) {
 		return list, errMissing
 	}
@@ -256,10 +253,7 @@ func (b bundles) drop(key []byte) error {
 // a few that wait for long must not hold the space of many.
 func (b bundles) shrink(key []byte, named []waiting) error {
 	_, _, sealed, alone := b.sealed(key)
-	size := 0
-	for _, w := range named {
-		size += int(w.size)
-	}
+	size := int(total(named).Bytes)
 	if !alone || size > len(sealed)/4 {
 		return nil
 	}

@@ -262,17 +262,7 @@ func TestTheFileDoesNotGrowWhileEverythingIsDelivered(t *testing.T) {
 	for round := range 60 {
 		raise(t, s, round*500, round*500+500, 1000+round*40)
 		for _, output := range []string{"a", "b"} {
-			list, err := s.Next(output, 0, 1<<20, 1<<30)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var done []uint64
-			for _, q := range list {
-				done = append(done, q.Seq)
-			}
-			if err := s.Settle(output, done, nil); err != nil {
-				t.Fatal(err)
-			}
+			drain(t, s, output)
 		}
 		if size := sizeOf(t, dir); size > most {
 			t.Fatalf("after %d commits of up to 1.7 MB it has %d bytes", round+1, size)

@@ -246,17 +246,7 @@ func TestManyFreePages(t *testing.T) {
 	for round := range 4 {
 		raise(t, s, round*4000, round*4000+4000, 3000)
 		for _, output := range []string{"a", "b"} {
-			list, err := s.Next(output, 0, 1<<20, 1<<30)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var done []uint64
-			for _, q := range list {
-				done = append(done, q.Seq)
-			}
-			if err := s.Settle(output, done, nil); err != nil {
-				t.Fatal(err)
-			}
+			drain(t, s, output)
 		}
 		raise(t, s, 100_000+round, 100_001+round, 10)
 		if err := errors.Join(s.Check(), s.Close()); err != nil {

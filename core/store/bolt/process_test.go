@@ -90,29 +90,37 @@ func commitForever(s *Store) {
 	log.Fatal(err)
 }
 
+// killed lets a process play a role in dir until it is killed at some moment, and
+// reads the last numbers it printed before.
+func killed(t *testing.T, role, dir string, random *rand.Rand, numbers ...any) {
+	t.Helper()
+	cmd := process(t, role, dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for n := 1 + random.IntN(10); n > 0 && lines.Scan(); n-- {
+		fmt.Sscan(lines.Text(), numbers...)
+	}
+	time.AfterFunc(time.Duration(random.IntN(3000))*time.Microsecond, func() { cmd.Process.Kill() })
+	for lines.Scan() {
+		fmt.Sscan(lines.Text(), numbers...)
+	}
+	cmd.Wait()
+}
+
 // TestKilledWhileCommitting kills the process 20 times. What it acknowledged
 // is there each time, and each commit is there whole.
 func TestKilledWhileCommitting(t *testing.T) {
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(7, 8))
 	for range 20 {
-		cmd := process(t, "commit", dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		acknowledged, lines := 0, bufio.NewScanner(out)
-		for n := 1 + random.IntN(10); n > 0 && lines.Scan(); n-- {
-			fmt.Sscan(lines.Text(), &acknowledged)
-		}
-		time.AfterFunc(time.Duration(random.IntN(3000))*time.Microsecond, func() { cmd.Process.Kill() })
-		for lines.Scan() {
-			fmt.Sscan(lines.Text(), &acknowledged)
-		}
-		cmd.Wait()
+		acknowledged := 0
+		killed(t, "commit", dir, random, &acknowledged)
 		whole(t, dir, acknowledged)
 	}
 }
@@ -158,23 +166,8 @@ func TestKilledWhileSettling(t *testing.T) {
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(12, 13))
 	for range 20 {
-		cmd := process(t, "settle", dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		raised, settled, lines := 0, 0, bufio.NewScanner(out)
-		for n := 1 + random.IntN(10); n > 0 && lines.Scan(); n-- {
-			fmt.Sscan(lines.Text(), &raised, &settled)
-		}
-		time.AfterFunc(time.Duration(random.IntN(3000))*time.Microsecond, func() { cmd.Process.Kill() })
-		for lines.Scan() {
-			fmt.Sscan(lines.Text(), &raised, &settled)
-		}
-		cmd.Wait()
+		raised, settled := 0, 0
+		killed(t, "settle", dir, random, &raised, &settled)
 		inOrder(t, dir, raised, settled)
 	}
 }
