@@ -3,16 +3,12 @@ package deliver
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 
 	"github.com/hashicorp/go-plugin"
 
 	"github.com/trailship/trailship/plugins/sdk/selfsigned"
 )
-
-// clientCertEnv is where a plugin finds the daemon's certificate.
-const clientCertEnv = "PLUGIN_CLIENT_CERT"
 
 // encrypt makes the connection mutual TLS, as go-plugin's AutoMTLS does, but
 // with a key on a curve that is much faster. Nobody is trusted yet: go-plugin
@@ -25,7 +21,6 @@ func (c *client) encrypt(config *plugin.ClientConfig) error {
 	config.TLSConfig = &tls.Config{
 		Certificates: []tls.Certificate{pair}, RootCAs: x509.NewCertPool(), ServerName: "localhost", MinVersion: tls.VersionTLS12,
 	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})
-	c.proc.cmd.Env = append(c.proc.cmd.Env, clientCertEnv+"="+string(text))
+	c.proc.cmd.Env = append(c.proc.cmd.Env, selfsigned.ClientCertEnv+"="+selfsigned.PEM(pair))
 	return nil
 }

@@ -14,20 +14,16 @@ import (
 	"github.com/trailship/trailship/plugins/sdk/selfsigned"
 )
 
-// clientCertEnv is where the daemon's certificate is, if it asks for
-// encryption.
-const clientCertEnv = "PLUGIN_CLIENT_CERT"
-
 // encrypt is go-plugin's AutoMTLS with a key that takes less time. It is nil
 // when the daemon does not ask for encryption.
 func encrypt() (*tls.Config, error) {
-	text := os.Getenv(clientCertEnv)
+	text := os.Getenv(selfsigned.ClientCertEnv)
 	if text == "" {
 		return nil, nil
 	}
 	daemon := x509.NewCertPool()
 	if !daemon.AppendCertsFromPEM([]byte(text)) {
-		return nil, errors.New(clientCertEnv + " holds no certificate in PEM")
+		return nil, errors.New(selfsigned.ClientCertEnv + " holds no certificate in PEM")
 	}
 	own, err := selfsigned.New()
 	if err != nil {

@@ -3,6 +3,8 @@ package sdk
 import (
 	"strings"
 	"testing"
+
+	"github.com/trailship/trailship/plugins/sdk/selfsigned"
 )
 
 func TestTheHandshakeLineGetsTheCertificate(t *testing.T) {
@@ -17,7 +19,7 @@ func TestEncryptionIsTheDaemonsWish(t *testing.T) {
 	if config, err := encrypt(); config != nil || err != nil {
 		t.Errorf("without a certificate of the daemon: %v, %v", config, err)
 	}
-	t.Setenv(clientCertEnv, "junk")
+	t.Setenv(selfsigned.ClientCertEnv, "junk")
 	if _, err := encrypt(); err == nil || err.Error() != "PLUGIN_CLIENT_CERT holds no certificate in PEM" {
 		t.Error(err)
 	}

@@ -31,6 +31,7 @@ import (
 
 	"github.com/trailship/trailship/plugins/sdk"
 	pb "github.com/trailship/trailship/plugins/sdk/outputpb"
+	"github.com/trailship/trailship/plugins/sdk/selfsigned"
 )
 
 // settings are the configuration of the plugins below, which append alerts to
@@ -295,15 +296,15 @@ func encrypted(r *raw, config *tls.Config) {
 	if os.Getenv("PLUGIN_CLIENT_CERT") == "" {
 		return
 	}
-	own, err := newIdentity()
+	own, err := selfsigned.New()
 	if err != nil {
 		panic(err)
 	}
-	config.Certificates = []tls.Certificate{own.pair}
+	config.Certificates = []tls.Certificate{own}
 	r.creds = credentials.NewTLS(config)
 	r.options = append(r.options, grpc.Creds(r.creds))
 	r.line = func(socket string) string {
-		return "1|1|unix|" + socket + "|grpc|" + base64.RawStdEncoding.EncodeToString(own.pair.Certificate[0])
+		return "1|1|unix|" + socket + "|grpc|" + base64.RawStdEncoding.EncodeToString(own.Certificate[0])
 	}
 }
 
@@ -374,7 +375,7 @@ var broken = []struct {
 		listen := r.listen
 		r.listen = func(s string) net.Listener {
 			fmt.Println(r.line(s))
-			time.Sleep(time.Minute)
+			io.Copy(io.Discard, os.Stdin) // until the daemon is gone
 			return listen(s)
 		}
 	}, "handshake", "listen on the socket before printing"},

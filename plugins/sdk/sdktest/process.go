@@ -23,21 +23,22 @@ import (
 
 	"github.com/trailship/trailship/plugins/sdk"
 	pb "github.com/trailship/trailship/plugins/sdk/outputpb"
+	"github.com/trailship/trailship/plugins/sdk/selfsigned"
 )
 
 // process is one run of a plugin's program, from the daemon's side.
 type process struct {
 	pb.OutputClient
-	suite    *suite
-	cmd      *exec.Cmd
-	stdin    io.WriteCloser
-	conn     *grpc.ClientConn
-	socket   string
-	identity identity // ours, of a run with TLS
-	cert     string   // the plugin's, as it printed it
-	stderr   *lines
-	exited   chan struct{} // closed when it is reaped
-	batches  atomic.Int64
+	suite   *suite
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	conn    *grpc.ClientConn
+	socket  string
+	own     *tls.Certificate // of a run with TLS
+	cert    string           // the plugin's, as it printed it
+	stderr  *lines
+	exited  chan struct{} // closed when it is reaped
+	batches atomic.Int64
 }
 
 // start runs the program until there is a connection.
@@ -73,10 +74,12 @@ func (s *suite) launch(ctx context.Context, stateDir string, encrypted bool) (*p
 		p.cmd.Env = append(p.cmd.Env, sdk.StdoutEnv+"=3")
 	}
 	if encrypted {
-		if p.identity, err = newIdentity(); err != nil {
+		own, err := selfsigned.New()
+		if err != nil {
 			return nil, err
 		}
-		p.cmd.Env = append(p.cmd.Env, "PLUGIN_CLIENT_CERT="+p.identity.pem)
+		p.own = &own
+		p.cmd.Env = append(p.cmd.Env, selfsigned.ClientCertEnv+"="+selfsigned.PEM(own))
 	}
 	line, err := p.run()
 	if err != nil {
@@ -168,8 +171,8 @@ func (p *process) shakeHands(ctx context.Context, found <-chan string, sockets s
 // connect makes the connection and sees that it works.
 func (p *process) connect(ctx context.Context) error {
 	creds := insecure.NewCredentials()
-	if p.identity.pem != "" {
-		config, err := p.identity.trusting(p.cert)
+	if p.own != nil {
+		config, err := trusting(*p.own, p.cert)
 		if err != nil {
 			return err
 		}

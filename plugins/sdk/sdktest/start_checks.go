@@ -23,6 +23,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	pb "github.com/trailship/trailship/plugins/sdk/outputpb"
+	"github.com/trailship/trailship/plugins/sdk/selfsigned"
 )
 
 // startedByHand runs the program without the daemon's cookie.
@@ -104,11 +105,11 @@ func encrypts(ctx context.Context, s *suite) (string, error) {
 	if p.without(ctx, nil) == nil {
 		return "", errors.New("with PLUGIN_CLIENT_CERT, answer over TLS only: a call without TLS was answered")
 	}
-	stranger, err := newIdentity()
+	stranger, err := selfsigned.New()
 	if err != nil {
 		return "", err
 	}
-	config, err := stranger.trusting(p.cert)
+	config, err := trusting(stranger, p.cert)
 	if err != nil {
 		return "", err
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
 	"time"
 )
@@ -33,4 +34,12 @@ func New() (tls.Certificate, error) {
 		return tls.Certificate{}, err
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}
+
+// ClientCertEnv is where a plugin finds the certificate of the daemon, in PEM.
+const ClientCertEnv = "PLUGIN_CLIENT_CERT"
+
+// PEM is the certificate of a pair as it stands under [ClientCertEnv].
+func PEM(pair tls.Certificate) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}))
 }
