@@ -28,11 +28,11 @@ func TestAfterThreeFailedCallsOneAlertIsTriedAtEachStepUntilOneGetsThrough(t *te
 	bubble(t, Output{MaxBatch: 3}, answer, func(t *testing.T, d *Deliverer, s *outlet, f *fake) {
 		s.raise("a", "b", "c", "d", "e")
 		d.Wake()
-		time.Sleep(10 * time.Second) // 1 s, 2 s, 4 s: three calls failed
+		pass(10 * time.Second) // 1 s, 2 s, 4 s: three calls failed
 		if st := d.Status(); !st.Open || st.Up {
 			t.Errorf("%+v, want an open circuit", st)
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		want := []string{
 			"a/1 b/1 c/1", "a/2 b/2 c/2", "a/3 b/3 c/3",
 			"a/4", "b/4", "c/4", // others each time: it may be one alert's own fault
@@ -63,12 +63,12 @@ func TestAnOpenCircuitIsShownByTheMetricsAndOnceInTheLog(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- d.Run(ctx) }()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if got := gathered(t, reg); !strings.Contains(strings.Join(got, "\n"), "trailship_output_circuit_open{out} 1") {
 			t.Errorf("%q", got)
 		}
 		healthy.Store(true)
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		cancel()
 		<-done
 		if got := gathered(t, reg); !strings.Contains(strings.Join(got, "\n"), "trailship_output_circuit_open{out} 0") {
@@ -87,11 +87,11 @@ func TestAlertsAreGivenUpAlsoWhileTheCircuitIsOpen(t *testing.T) {
 	bubble(t, Output{Retry: Retry{GiveUp: time.Hour}}, down, func(t *testing.T, d *Deliverer, s *outlet, f *fake) {
 		s.raise("a", "b", "c")
 		d.Wake()
-		time.Sleep(59 * time.Minute)
+		pass(59 * time.Minute)
 		if got := s.buried(); len(got) > 0 {
 			t.Errorf("given up too early: %v", got)
 		}
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		if got := s.buried(); len(got) != 3 || !strings.HasPrefix(got["b"], "gave up after ") {
 			t.Errorf("given up: %v", got)
 		}

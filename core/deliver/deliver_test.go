@@ -60,6 +60,12 @@ func (f *fake) sent() []string {
 	return all
 }
 
+// pass lets time pass in a bubble, and what is due by then be done.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // bubble runs a test of a Deliverer in a bubble of fake time, in which an hour
 // takes no time.
 func bubble(t *testing.T, o Output, answer func(int, []sdk.Alert) error, test func(t *testing.T, d *Deliverer, s *outlet, f *fake)) {
@@ -114,7 +120,7 @@ func TestABatchThatIsNotFullWaitsForCompany(t *testing.T) {
 		synctest.Wait()
 		s.raise("b")
 		d.Wake()
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		s.raise("c", "d", "e")
 		d.Wake()
 		synctest.Wait() // a full batch does not wait
@@ -129,7 +135,7 @@ func TestAnOutputThatIsDownIsTriedEverMoreSlowly(t *testing.T) {
 	bubble(t, Output{}, down, func(t *testing.T, d *Deliverer, s *outlet, f *fake) {
 		s.raise("a", "b")
 		d.Wake()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
@@ -154,14 +160,14 @@ func TestWhileAnOutputIsDownNewAlertsWaitWithoutBeingTried(t *testing.T) {
 	bubble(t, Output{}, answer, func(t *testing.T, d *Deliverer, s *outlet, f *fake) {
 		s.raise("a")
 		d.Wake()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		s.raise("b")
 		d.Wake()
-		time.Sleep(58 * time.Second)
+		pass(58 * time.Second)
 		if diff := cmp.Diff([]string{"a/1"}, f.sent()); diff != "" {
 			t.Error(diff)
 		}
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if diff := cmp.Diff([]string{"a/1", "a/2 b/1"}, f.sent()); diff != "" {
 			t.Error(diff)
 		}
@@ -187,7 +193,7 @@ func TestAnAlertThatKeepsFailingDoesNotHoldUpTheOthers(t *testing.T) {
 	bubble(t, Output{}, answer, func(t *testing.T, d *Deliverer, s *outlet, f *fake) {
 		s.raise("bad", "a")
 		d.Wake()
-		time.Sleep(time.Minute) // bad is tried several times alone
+		pass(time.Minute) // bad is tried several times alone
 		s.raise("b")
 		d.Wake()
 		synctest.Wait()
@@ -208,7 +214,7 @@ func TestTheOnlyAlertThatFailsDoesNotHoldUpTheNext(t *testing.T) {
 	bubble(t, Output{}, answer, func(t *testing.T, d *Deliverer, s *outlet, f *fake) {
 		s.raise("bad")
 		d.Wake()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		s.raise("a")
 		d.Wake()
 		synctest.Wait()
@@ -225,11 +231,11 @@ func TestWhatIsRefusedForGoodOrTooLongIsBuried(t *testing.T) {
 	bubble(t, Output{Retry: Retry{GiveUp: time.Hour}}, answer, func(t *testing.T, d *Deliverer, s *outlet, f *fake) {
 		s.raise("never", "slow")
 		d.Wake()
-		time.Sleep(59 * time.Minute)
+		pass(59 * time.Minute)
 		if diff := cmp.Diff(map[string]string{"never": "malformed"}, s.buried()); diff != "" {
 			t.Error(diff)
 		}
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		if got := s.buried()["slow"]; !strings.HasPrefix(got, "gave up after ") || !strings.HasSuffix(got, ": busy") {
 			t.Error(got)
 		}
@@ -303,7 +309,7 @@ func TestAFullStoreIsWaitedForAndAnyOtherErrorEndsTheLoop(t *testing.T) {
 		go func() { done <- d.Run(t.Context()) }()
 		s.raise("a")
 		d.Wake()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		s.mu.Lock()
 		if s.failed < 5 {
 			t.Errorf("%d tries", s.failed)
@@ -331,7 +337,7 @@ func TestTheBatchInFlightMayFinishWhenTheContextEnds(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- d.Run(ctx) }()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -363,7 +369,7 @@ func TestMetrics(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- d.Run(ctx) }()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		cancel()
 		<-done
 		want := []string{

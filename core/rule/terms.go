@@ -34,8 +34,9 @@ func newTerm(n ast.Node) term {
 }
 
 // rank orders terms: first what the outline decides, then what cannot fail, by
-// how many parts of the event it needs, then what may fail, in the order it was written, since an earlier term
-// may guard it; last what reads an open part, which most events need not make.
+// how many parts of the event it needs, then what may fail, in the order it was
+// written, since an earlier term may guard it; last what reads an open part,
+// which most events need not make.
 func (t term) rank() int {
 	switch {
 	case t.parts&event.PartsOpen != 0:

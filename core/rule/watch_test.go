@@ -190,9 +190,9 @@ func TestWatcherMakesOneCallOfABurst(t *testing.T) {
 			name := fmt.Sprintf("rule%d.yaml", n)
 			putFile(t, dir, name, "x")
 			k.events <- fsnotify.Event{Name: filepath.Join(dir, name), Op: fsnotify.Create}
-			time.Sleep(50 * time.Millisecond)
+			pass(50 * time.Millisecond)
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := calls(); got != 1 {
 			t.Errorf("changed was called %d times, want once", got)
 		}
@@ -207,7 +207,7 @@ func TestWatcherDoesNotWaitForeverForQuiet(t *testing.T) {
 		putFile(t, dir, "a.yaml", "x")
 		for range 40 { // ten seconds without 250 ms of quiet
 			k.events <- fsnotify.Event{Name: filepath.Join(dir, "busy.log")}
-			time.Sleep(245 * time.Millisecond)
+			pass(245 * time.Millisecond)
 		}
 		if got := calls(); got != 1 {
 			t.Errorf("changed was called %d times, want once", got)
@@ -236,10 +236,10 @@ func TestWatcherMakesNoCallWithoutAChange(t *testing.T) {
 		for _, change := range same {
 			change()
 			k.events <- fsnotify.Event{Name: filepath.Join(dir, "a.yaml"), Op: fsnotify.Write}
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}
 		k.errors <- fsnotify.ErrEventOverflow
-		time.Sleep(2 * defaultPoll)
+		pass(2 * defaultPoll)
 		if got := calls(); got != 0 {
 			t.Errorf("changed was called %d times, want never", got)
 		}
@@ -253,7 +253,7 @@ func TestWatcherReadsAfterAnOverflow(t *testing.T) {
 		calls := countCalls(t, &Watcher{Dirs: []string{dir}, Poll: time.Hour, open: k.open})
 		putFile(t, dir, "a.yaml", "one")
 		k.errors <- fsnotify.ErrEventOverflow
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := calls(); got != 1 {
 			t.Errorf("changed was called %d times, want once", got)
 		}
@@ -272,7 +272,7 @@ func TestWatcherPollsWhatTheKernelCannotWatch(t *testing.T) {
 			w := &Watcher{Dirs: []string{dir}, Log: slog.New(slog.NewTextHandler(&log, nil)), open: open}
 			calls := countCalls(t, w)
 			putFile(t, dir, "a.yaml", "one")
-			time.Sleep(2 * defaultPoll)
+			pass(2 * defaultPoll)
 			if got := calls(); got != 1 {
 				t.Errorf("%s: changed was called %d times, want once", name, got)
 			}
@@ -293,12 +293,11 @@ func TestWatcherReadsAHalfWrittenFileAgainBeforeItCalls(t *testing.T) {
 			seen = append(seen, string(text))
 		})
 		// The poll strikes at 30 s, between the halves.
-		time.Sleep(defaultPoll - 100*time.Millisecond)
+		pass(defaultPoll - 100*time.Millisecond)
 		putFile(t, dir, "a.yaml", "half")
-		time.Sleep(200 * time.Millisecond)
+		pass(200 * time.Millisecond)
 		putFile(t, dir, "a.yaml", "half and half")
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
+		pass(2 * time.Second)
 		if got := strings.Join(seen, "|"); got != "half and half" {
 			t.Errorf("changed saw %q, want only the whole file", got)
 		}
@@ -334,6 +333,12 @@ func watchTrees(t *testing.T, w *Watcher) *atomic.Pointer[digest] {
 		seen.Store(&now)
 	})
 	return &seen
+}
+
+// pass lets time pass in a bubble, and what is due by then be done.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 // countCalls runs w until the test ends, inside a synctest bubble, and returns how
