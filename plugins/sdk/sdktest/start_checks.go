@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -233,8 +234,12 @@ func survivesJunk(ctx context.Context, s *suite) (string, error) {
 		if err != nil {
 			return fmt.Errorf("take another connection: %w", err)
 		}
+		defer conn.Close()
 		fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n%s", strings.Repeat("\x00\xff", 1000))
-		conn.Close()
+		conn.(*net.UnixConn).CloseWrite()
+		// It has read them when it hangs up.
+		conn.SetReadDeadline(time.Now().Add(s.call))
+		io.Copy(io.Discard, conn)
 		return alive("bytes that are not gRPC")
 	})
 	remark := ""
