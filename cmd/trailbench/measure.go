@@ -32,11 +32,12 @@ type job struct {
 	ids func() (map[string]bool, error)
 }
 
-// command is one process.
+// command is one process. It has one core, all processes of a job the same, so
+// that what they take is neither more nor less for what goes on beside them.
 type command struct {
-	args []string
-	env  []string // beside our own
-	in   string   // folder to run in
+	args  []string
+	in    string // folder to run in
+	cores int    // at most so many for it and for each of its children; 0 is one
 }
 
 // pipeline runs commands at the same time, each reading what the one before
@@ -88,11 +89,17 @@ type started struct {
 
 func (c command) start(ctx context.Context, from, to *os.File) (*started, error) {
 	s := &started{exec.CommandContext(ctx, c.args[0], c.args[1:]...), &tail{}}
-	s.Env, s.Dir, s.Stdout, s.Stderr = append(os.Environ(), c.env...), c.in, to, s.complaint
+	s.Dir, s.Stdout, s.Stderr = c.in, to, s.complaint
 	if from != nil {
 		s.Stdin = from
 	}
-	if err := s.Start(); err != nil {
+	start := s.Start
+	if c.cores > 1 {
+		s.Env = append(os.Environ(), fmt.Sprint("GOMAXPROCS=", c.cores))
+	} else {
+		start = func() error { return onOneCore(s.Start) }
+	}
+	if err := start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", c.args[0], err)
 	}
 	return s, nil

@@ -13,13 +13,17 @@ import (
 
 // ours is `trailship run --once` with a new store, positions and the output
 // `file`, a process of its own, over the folder in.
-func (b *bench) ours(name, in string, rules []string, env ...string) job {
+func (b *bench) ours(name, in string, rules []string) job { return b.oursOn(1, name, in, rules) }
+
+// oursOn is ours on so many cores for each of the two processes; on one they
+// share it.
+func (b *bench) oursOn(cores int, name, in string, rules []string) job {
 	dir := filepath.Join(b.dir, "ours")
 	run := func(ctx context.Context) (cost, error) {
 		if err := b.setUp(dir, in, rules); err != nil {
 			return cost{}, fmt.Errorf("preparing a run: %w", err)
 		}
-		return pipeline(ctx, "", command{args: []string{b.trailship, "run", "--once", "-q", "--log-level", "warn"}, env: env, in: dir})
+		return pipeline(ctx, "", command{args: []string{b.trailship, "run", "--once", "-q", "--log-level", "warn"}, in: dir, cores: cores})
 	}
 	return job{name: name, run: run, ids: func() (map[string]bool, error) { return alertedIDs(filepath.Join(dir, "alerts.ndjson")) }}
 }

@@ -79,7 +79,7 @@ func (b *bench) loading(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	d, err := inTurns(ctx, b.pairs, b.ours("10 rules", empty, rules(conditions(10))), b.ours("10,000 rules", empty, rules(conditions(10_000))))
+	d, err := inTurns(ctx, b.pairs, b.oursOn(2, "10 rules", empty, rules(conditions(10))), b.oursOn(2, "10,000 rules", empty, rules(conditions(10_000))))
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (b *bench) memory(ctx context.Context, r *report) error {
 		if err != nil {
 			return err
 		}
-		costs, err := repeat(ctx, min(b.pairs, 3), b.ours(m.name, c.dir, rules(conditions(100)), "GOMAXPROCS=2"))
+		costs, err := repeat(ctx, min(b.pairs, 3), b.oursOn(2, m.name, c.dir, rules(conditions(100))))
 		if err != nil {
 			return err
 		}
@@ -150,11 +150,12 @@ func (b *bench) cores(ctx context.Context, r *report) error {
 		return err
 	}
 	ten := rules(conditions(10))
-	d, err := inTurns(ctx, b.pairs, b.ours("two cores", c.dir, ten, "GOMAXPROCS=2"), b.ours("one core", c.dir, ten, "GOMAXPROCS=1"))
+	d, err := inTurns(ctx, b.pairs, b.oursOn(2, "two cores", c.dir, ten), b.ours("one core", c.dir, ten))
 	if err != nil {
 		return err
 	}
 	r.atLeast("by the clock, one core to two", "×", d.ratios(wall), 1.7, 1.9)
+	r.told("the same, CPU", "×", d.ratios(cpu))
 	return nil
 }
 
