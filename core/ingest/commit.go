@@ -187,9 +187,9 @@ func (in *Ingest) account(ctx context.Context, batch []*piece) {
 
 func (in *Ingest) count(p *piece) {
 	s := in.Sources[p.source].Name
-	for format, n := range p.records {
-		in.total.records.Add(n)
-		in.Metrics.records.WithLabelValues(s, format).Add(float64(n))
+	for _, of := range p.records {
+		in.total.records.Add(of.records)
+		in.Metrics.records.WithLabelValues(s, of.format).Add(float64(of.records))
 	}
 	for reason, n := range p.rejected {
 		in.total.rejected.Add(n)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/trailship/trailship/core/decode"
@@ -41,7 +42,7 @@ type piece struct {
 	failed  error // it could not be read on; tried again later
 	givenUp bool  // it could not be read on, and is not tried again
 
-	records  map[string]int64 // by format
+	records  []ofFormat
 	rejected map[string]int64 // by reason
 	matches  map[string]int64 // by rule
 	fresh    []bool           // per alert, known after the commit
@@ -149,7 +150,7 @@ func (r *reader) judge(p *piece, rec decode.Record) *decode.Reject {
 		}
 		return rejected
 	}
-	p.records[r.event.Format]++
+	p.count(r.event.Format)
 	if r.event.Time.After(p.newest) {
 		p.newest = r.event.Time
 	}
@@ -250,8 +251,23 @@ func newPiece(j job, from source.Entry) *piece {
 	from.Version = j.object.Done.Version
 	return &piece{
 		job: j, entry: from,
-		records: map[string]int64{}, rejected: map[string]int64{}, matches: map[string]int64{},
+		rejected: map[string]int64{}, matches: map[string]int64{},
 	}
+}
+
+// ofFormat is how many records of a format there are.
+type ofFormat struct {
+	format  string
+	records int64
+}
+
+// count counts a record. There are few formats, and mostly one in an object.
+func (p *piece) count(format string) {
+	i := slices.IndexFunc(p.records, func(n ofFormat) bool { return n.format == format })
+	if i < 0 {
+		i, p.records = len(p.records), append(p.records, ofFormat{format: format})
+	}
+	p.records[i].records++
 }
 
 // end makes p the last piece of its object.
