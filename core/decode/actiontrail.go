@@ -28,13 +28,11 @@ func isActionTrail(d *document) bool {
 	return string(d.bytes(fEventType)) == "ActionTrailInsight"
 }
 
-// beginActionTrail begins the event of an ActionTrail record.
-func beginActionTrail(ev *event.Event, d *document) {
-	ev.Provider = "alibaba"
-	if ev.Account = d.identity().account; ev.Account == "" {
-		ev.Account = d.word(fRecipient)
-	}
-	ev.Region = d.word(fACSRegion)
+// actionTrailWords are all that outlineActionTrail reads, but for an insight.
+var actionTrailWords = [...]field{fServiceName, fEventSource, fEventName, fEventType, fEventCategory, fEventRW}
+
+// outlineActionTrail says what was done in an ActionTrail record.
+func outlineActionTrail(ev *event.Event, d *document) {
 	ev.Access = actionTrailAccess(d.bytes(fEventRW))
 	ev.Kind = actionTrailKind(d)
 	fillActionTrailService(ev, d)
@@ -45,7 +43,17 @@ func beginActionTrail(ev *event.Event, d *document) {
 	ev.API.Service.Name = or(ev.API.Service.Name, "unknown")
 	ev.API.Operation = d.operation()
 	ev.Service, ev.Action = or(ev.Service, "unknown"), ev.API.Operation
-	fillActionTrailParameters(ev, d)
+}
+
+func beginActionTrail(ev *event.Event, d *document) {
+	ev.Provider = "alibaba"
+	if ev.Account = d.identity().account; ev.Account == "" {
+		ev.Account = d.word(fRecipient)
+	}
+	ev.Region = d.word(fACSRegion)
+	if ev.Kind != "insight" {
+		fillActionTrailParameters(ev, d)
+	}
 }
 
 // fillActionTrailOCSF makes what only the OCSF form has.

@@ -28,13 +28,11 @@ func isCloudTrail(d *document) bool {
 	return bytes.HasPrefix(d.bytes(fEventType), []byte("Aws")) || source != nil && d.has(fEventName) && d.has(fIdentity)
 }
 
-// beginCloudTrail begins the event of a CloudTrail record, versions 1.0 to 1.11.
-func beginCloudTrail(ev *event.Event, d *document) {
-	ev.Provider = "aws"
-	if ev.Account = d.word(fRecipient); ev.Account == "" {
-		ev.Account = d.identity().account
-	}
-	ev.Region = d.word(fRegion)
+// cloudTrailWords are all that outlineCloudTrail reads, but for an insight.
+var cloudTrailWords = [...]field{fEventSource, fEventName, fEventType, fEventCategory, fReadOnly, fManagement}
+
+// outlineCloudTrail says what was done in a CloudTrail record, versions 1.0 to 1.11.
+func outlineCloudTrail(ev *event.Event, d *document) {
 	ev.Access = cloudTrailAccess(d.value(fReadOnly))
 	if ev.Kind = cloudTrailKind(d); ev.Kind == "insight" {
 		fillCloudTrailInsight(ev, d)
@@ -43,6 +41,14 @@ func beginCloudTrail(ev *event.Event, d *document) {
 	ev.API.Service.Name = or(d.word(fEventSource), "unknown")
 	ev.API.Operation = d.operation()
 	ev.Service, ev.Action = awsService(ev.API.Service.Name), ev.API.Operation
+}
+
+func beginCloudTrail(ev *event.Event, d *document) {
+	ev.Provider = "aws"
+	if ev.Account = d.word(fRecipient); ev.Account == "" {
+		ev.Account = d.identity().account
+	}
+	ev.Region = d.word(fRegion)
 }
 
 // fillCloudTrailOCSF makes what only the OCSF form has.

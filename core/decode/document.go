@@ -9,15 +9,17 @@ import (
 
 // document is a checked object and where in it the members we know are.
 type document struct {
-	raw     []byte
-	members []rawjson.Member
-	names   rawjson.Names    // of members, as they come
-	at      [numFields]int32 // index in members + 1, 0 for absent
-	gen     uint64           // changes whenever the document does
-	format  *format          // what recognize found
-	text    *event.Text      // of the event that is being filled
-	people  people           // of the records before
-	buf     []byte           // a text that is being unescaped
+	raw      []byte
+	members  []rawjson.Member
+	names    rawjson.Names        // of members, as they come
+	at       [numFields]int32     // index in members + 1, 0 for absent
+	gen      uint64               // changes whenever the document does
+	format   *format              // what recognize found
+	text     *event.Text          // of the event that is being filled
+	people   people               // of the records before
+	outlines []outline            // of the records before, by hash
+	key      [longestOutline]byte // of an outline
+	buf      []byte               // a text that is being unescaped
 }
 
 // parse reads raw, one object and nothing behind it, into d.

@@ -13,11 +13,13 @@ import (
 // them. mapped are the members that have a place of their own in the event;
 // all others go to unmapped.
 type format struct {
-	name   string
-	is     func(d *document) bool
-	begin  func(ev *event.Event, d *document) // what no part names, and all of an insight
-	fill   [6]filling                         // in this order: each may use those before it
-	mapped fieldSet
+	name    string
+	is      func(d *document) bool
+	words   [6]field                           // that say what was done
+	outline func(ev *event.Event, d *document) // is made of words, but for an insight
+	begin   func(ev *event.Event, d *document) // what else no part names, after the outline
+	fill    [6]filling                         // in this order: each may use those before it
+	mapped  fieldSet
 }
 
 // filling makes one closed part of an event that was begun.
@@ -28,11 +30,11 @@ type filling struct {
 
 // formats is the table of formats, in the order they are tried.
 var formats = [...]format{
-	{event.ActionTrail, isActionTrail, beginActionTrail, [...]filling{
+	{event.ActionTrail, isActionTrail, actionTrailWords, outlineActionTrail, beginActionTrail, [...]filling{
 		{event.PartIP, setIP}, {event.PartUserAgent, setUserAgent}, {event.PartOutcome, fillActionTrailOutcome},
 		{event.PartPrincipal, fillActionTrailPrincipal}, {event.PartResources, fillActionTrailResources},
 		{event.PartOCSF, fillActionTrailOCSF}}, actionTrailMapped},
-	{event.CloudTrail, isCloudTrail, beginCloudTrail, [...]filling{
+	{event.CloudTrail, isCloudTrail, cloudTrailWords, outlineCloudTrail, beginCloudTrail, [...]filling{
 		{event.PartIP, setIP}, {event.PartUserAgent, setUserAgent}, {event.PartOutcome, fillCloudTrailOutcome},
 		{event.PartPrincipal, fillCloudTrailPrincipal}, {event.PartResources, fillCloudTrailResources},
 		{event.PartOCSF, fillCloudTrailOCSF}}, cloudTrailMapped},
@@ -101,6 +103,7 @@ func (d *document) begin(ev *event.Event, rec Record) error {
 	ev.RequestRaw = d.value(fRequest)
 	ev.ResponseRaw = d.value(fResponse)
 	ev.Rest = d
+	d.fillOutline(ev)
 	d.format.begin(ev, d)
 	return nil
 }

@@ -89,6 +89,12 @@ type Event struct {
 	Text        *Text  `expr:"-"` // where the strings live; kept by Reset
 	Rest        Filler `expr:"-"` // makes the closed parts that Load is asked for; nil: they are there
 	loaded      Parts
+
+	// Outline numbers what was done: two events of one process with the same
+	// number, other than 0, have the same Format, Provider, Service, Action, Kind
+	// and Access. Nobody numbered it when it is 0; whoever changes one of them
+	// sets it to 0.
+	Outline uint64 `expr:"-"`
 }
 
 // Filler makes closed parts of an event. Fill is called at most once for each
@@ -125,7 +131,7 @@ const partsSmall = PartIP | PartUserAgent | PartOutcome | PartPrincipal
 func (e *Event) unbegin() {
 	e.ID, e.Time, e.Provider, e.Service, e.Action, e.Kind = "", time.Time{}, "", "", "", ""
 	e.Access, e.Account, e.Region = "", "", ""
-	e.API.Service, e.API.Operation, e.Format = APIService{}, "", ""
+	e.API.Service, e.API.Operation, e.Format, e.Outline = APIService{}, "", "", 0
 	e.RawJSON, e.RequestRaw, e.ResponseRaw, e.Rest = nil, nil, nil, nil
 	if e.loaded == 0 {
 		return

@@ -1,0 +1,158 @@
+package decode
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/trailship/trailship/core/event"
+)
+
+// wordings are ways to write what was done: "" leaves the member out.
+var wordings = map[string][]string{
+	"eventSource":     {"", `null`, `""`, `"kms.amazonaws.com"`, `"KMS.amazonaws.com.cn"`, `"kms.amazonaws.co"`, `"kms\u002eamazonaws.com"`, `"https://kms-intranet.cn-hangzhou.aliyuncs.com:443/x"`, `17`, `["kms"]`, `"` + strings.Repeat("k", longestOutline) + `"`},
+	"serviceName":     {"", `null`, `""`, `"Kms"`, `"AasSub"`, `"K\u006ds"`, `false`},
+	"eventName":       {"", `null`, `""`, `"Decrypt"`, `"Decrypu"`, `"ConsoleLogin"`, `"ConsoleSignin"`, `"Dec\u0072ypt"`, `"Décrypt"`, `true`, `1.5`, `{"a":"b"}`, `"` + strings.Repeat("D", 2*longestOutline) + `"`},
+	"eventType":       {"", `null`, `""`, `"AwsApiCall"`, `"AwsServiceEvent"`, `"AwsCloudTrailInsight"`, `"ApiCall"`, `"ConsoleSignout"`, `7`},
+	"eventCategory":   {"", `null`, `""`, `"Management"`, `"Data"`, `"Insight"`, `"NetworkActivity"`, `"D\u0061ta"`},
+	"readOnly":        {"", `null`, `""`, `true`, `false`, `"true"`, `"false"`},
+	"managementEvent": {"", `null`, `true`, `false`, `"false"`},
+	"eventRW":         {"", `null`, `"Read"`, `"Write"`, `"Re\u0061d"`},
+	"insightDetails":  {"", `{"eventSource":"ec2.amazonaws.com","eventName":"RunInstances"}`, `{"eventName":"Other"}`},
+}
+
+// records writes an object of records that differ in nothing but how they say
+// what was done, often in one word alone.
+func records(t *rapid.T, n int) []byte {
+	said := map[string]string{}
+	names := rapid.SampledFrom([]string{"eventSource", "serviceName", "eventName", "eventType", "eventCategory", "readOnly", "managementEvent", "eventRW", "insightDetails"})
+	word := func(name string) { said[name] = rapid.SampledFrom(wordings[name]).Draw(t, name) }
+	for name := range wordings {
+		said[name] = ""
+	}
+	var object bytes.Buffer
+	for range n {
+		for range rapid.IntRange(0, 4).Draw(t, "changes") {
+			word(names.Draw(t, "changed"))
+		}
+		region := rapid.SampledFrom([]string{"awsRegion", "acsRegion"}).Draw(t, "region")
+		fmt.Fprintf(&object, `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","%s":"r","userIdentity":{"accountId":"1","type":"Root"}`, region)
+		for name := range wordings {
+			if said[name] != "" {
+				fmt.Fprintf(&object, `,%q:%s`, name, said[name])
+			}
+		}
+		object.WriteString("}\n")
+	}
+	return object.Bytes()
+}
+
+// done is what an event with a number promises to share with others of it.
+type done struct{ format, provider, service, action, kind, access string }
+
+func doneIn(ev *event.Event) done {
+	return done{ev.Format, ev.Provider, ev.Service, ev.Action, ev.Kind, ev.Access}
+}
+
+// TestAReaderThatSawOtherRecordsMakesTheSameEvent: as a new one does, and the
+// same number means the same outline.
+func TestAReaderThatSawOtherRecordsMakesTheSameEvent(t *testing.T) {
+	ignored := []cmp.Option{cmpopts.IgnoreFields(event.Event{}, "Text", "Rest", "Outline"), cmpopts.IgnoreUnexported(event.Event{}), cmpopts.EquateEmpty()}
+	rapid.Check(t, func(t *rapid.T) {
+		old, outlines := NewReader(bytes.NewReader(records(t, rapid.IntRange(1, 60).Draw(t, "n"))), Limits{}), map[uint64]done{}
+		used := new(event.Event)
+		for {
+			rec, err := old.Next()
+			if _, lost := err.(*Reject); lost {
+				continue
+			} else if err != nil {
+				return
+			}
+			fresh := new(event.Event)
+			if err := Normalize(fresh, newRecord(t, rec.Raw)); err != nil {
+				t.Fatal(err)
+			}
+			if err := Normalize(used, rec); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(fresh, used, ignored...); diff != "" {
+				t.Fatalf("%s (-new reader +used reader)\n%s", rec.Raw, diff)
+			}
+			was, known := outlines[used.Outline]
+			if known && used.Outline != 0 && was != doneIn(used) {
+				t.Fatalf("%s: outline %d is %v and %v", rec.Raw, used.Outline, was, doneIn(used))
+			}
+			outlines[used.Outline] = doneIn(used)
+		}
+	})
+}
+
+// newRecord is a record as a reader that saw no other returns it.
+func newRecord(t *rapid.T, raw []byte) Record {
+	rec, err := NewReader(bytes.NewReader(raw), Limits{}).Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
+
+// TestMoreOutlinesThanAreRememberedAreToldApart: twice, the second time back.
+func TestMoreOutlinesThanAreRememberedAreToldApart(t *testing.T) {
+	const n = 3 * outlinesKept
+	var object bytes.Buffer
+	for i := range 2 * n {
+		fmt.Fprintf(&object, `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","awsRegion":"r","eventSource":"s.amazonaws.com","eventName":"Do%d"}`, min(i, 2*n-1-i))
+	}
+	r, ev, outlines := NewReader(&object, Limits{}), new(event.Event), map[uint64]done{}
+	for i := range 2 * n {
+		rec, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Begin(ev, rec); err != nil {
+			t.Fatal(err)
+		}
+		want := done{event.CloudTrail, "aws", "s", fmt.Sprint("Do", min(i, 2*n-1-i)), "api", ""}
+		if was, known := outlines[ev.Outline]; doneIn(ev) != want || known && was != want || ev.Outline == 0 {
+			t.Fatalf("record %d: outline %d is %v, want %v; it was %v", i, ev.Outline, doneIn(ev), want, was)
+		}
+		outlines[ev.Outline] = want
+	}
+}
+
+// TestOnlyWhatIsShortPlainAndNoInsightHasANumber, which stays the same.
+func TestOnlyWhatIsShortPlainAndNoInsightHasANumber(t *testing.T) {
+	for _, c := range []struct {
+		words string
+		want  bool
+	}{
+		{`"eventSource":"kms.amazonaws.com","eventName":"Decrypt"`, true},
+		{`"eventSource":"kms.amazonaws.com","eventName":""`, true},
+		{`"eventName":null`, true},
+		{`"eventName":"D\u0065crypt"`, false},
+		{`"eventName":"` + strings.Repeat("D", longestOutline) + `"`, false},
+		{`"eventCategory":"Insight","insightDetails":{"eventName":"Decrypt"}`, false},
+	} {
+		record := `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","awsRegion":"r","recipientAccountId":"1",` + c.words + `}`
+		r, ev := NewReader(strings.NewReader(record+record), Limits{}), new(event.Event)
+		var numbers [2]uint64
+		for i := range numbers {
+			rec, err := r.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Begin(ev, rec); err != nil {
+				t.Fatal(err)
+			}
+			numbers[i] = ev.Outline
+		}
+		if numbers[0] != numbers[1] || (numbers[0] != 0) != c.want {
+			t.Errorf("%.99s: outlines %d, want a number: %v", c.words, numbers, c.want)
+		}
+	}
+}
