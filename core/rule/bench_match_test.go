@@ -102,6 +102,7 @@ func BenchmarkTrail(b *testing.B) {
 		ev.Principal.Name = fmt.Sprint("somebody-", few(300))
 		ev.Principal.ARN = "arn:aws:sts::111122223333:assumed-role/" + ev.Principal.Name
 		ev.IP, ev.UserAgent = fmt.Sprint("203.0.113.", few(2000)), fmt.Sprint("aws-sdk-go-v2/1.24.", few(100), " os/linux lang/go")
+		ev.Outline = uint64(a) + 1
 		events[i] = *ev
 	}
 	for _, n := range []int{1, 10, 100, 1000, 10_000} {
@@ -189,6 +190,7 @@ func BenchmarkReload(b *testing.B) {
 // matchAlone matches one event again and again; an operation is a record.
 func matchAlone(b *testing.B, want int, rules ...string) {
 	m, ev := load(b, rules...).NewMatcher(), decrypt()
+	ev.Outline = 1
 	if want == 0 {
 		ev.Outcome, ev.Error = "success", event.Error{} // as most are
 	}

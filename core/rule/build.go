@@ -276,7 +276,7 @@ func (r *Rule) decideByOutline() {
 	var all []*closure
 	r.conditions = slices.DeleteFunc(r.conditions, func(e *expression) bool {
 		if e.outlined {
-			all, r.reads = append(all, e.closure), r.reads|e.reads
+			all = append(all, e.closure)
 		}
 		return e.outlined
 	})

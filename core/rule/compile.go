@@ -29,8 +29,7 @@ type expression struct {
 	parts   event.Parts  // what it reads
 	typ     reflect.Type // what it gives; an interface type when only data can tell
 
-	outlined bool       // of a condition: the outline of the event decides it
-	reads    outlineSet // what of the outline
+	outlined bool // of a condition: the outline of the event decides it
 }
 
 // compiler compiles the expressions of one load. It belongs to one goroutine.

@@ -20,8 +20,6 @@ type index struct {
 	// is, and by what cheap parts say. Gates lead to Parts, not to rules.
 	always       event.Parts
 	gates, cheap []fieldIndex
-
-	outline []int // the fields of the outline that rules look at
 }
 
 // fieldIndex is the part of an index that one field leads into.
@@ -55,7 +53,6 @@ type indexing struct {
 	index
 	begun, later, gates, cheap map[string]*fieldIndex
 	gated                      []gated
-	reads                      outlineSet
 }
 
 // newIndex makes the index of the rules that are enabled, and says in each by
@@ -73,20 +70,11 @@ func newIndex(rules []*Rule) index {
 	slices.SortStableFunc(x.rest, func(a, b int32) int { return rules[a].cost() - rules[b].cost() })
 	x.index.begun, x.index.later, x.index.gates = prepared(x.begun), prepared(x.later), prepared(x.gates)
 	x.index.cheap = prepared(x.cheap)
-	for i := range outlineFields {
-		if x.reads>>i&1 != 0 {
-			x.outline = append(x.outline, i)
-		}
-	}
 	return x.index
 }
 
 // insert puts a rule in its place.
 func (x *indexing) insert(r *Rule, number int32, s surveyed) {
-	x.reads |= r.reads
-	if r.formats != nil {
-		x.reads |= formatOnly
-	}
 	c, ok := s.choose(r.anchors)
 	if !ok {
 		x.rest = append(x.rest, number)
@@ -95,8 +83,8 @@ func (x *indexing) insert(r *Rule, number int32, s surveyed) {
 	r.anchor = c.fields()
 	for _, a := range c {
 		fields := x.later
-		if bit := outlineField(a.field); bit != 0 {
-			fields, x.reads = x.begun, x.reads|bit
+		if slices.Contains(outlineFields, a.field) {
+			fields = x.begun
 		}
 		insert(fields, a, number)
 	}
@@ -133,7 +121,6 @@ func (x *indexing) shut() {
 			continue
 		}
 		for _, a := range g.clause {
-			x.reads |= outlineField(a.field)
 			insert(g.fields, a, int32(g.parts))
 		}
 	}

@@ -51,6 +51,7 @@ func findsAll(t *rapid.T, set *Set, events []*event.Event) {
 			}
 		}
 	}
+	number(events, rapid.SampledFrom([]uint64{0, 1, leadsKept}).Draw(t, "step"))
 	readers := []*Matcher{set.NewMatcher(), set.NewMatcher()}
 	for range 3 * len(events) {
 		i := rapid.IntRange(0, len(events)-1).Draw(t, "event")

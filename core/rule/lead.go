@@ -8,25 +8,21 @@ import (
 	"github.com/trailship/trailship/core/event"
 )
 
-// lead is where the outline of an event leads among all rules. Short ones are in
-// one line of the processor's cache: it is looked up for every event.
+// lead is where the outline of an event leads among all rules.
 type lead struct {
-	rules []int32            // first those without an anchor that it does not rule out, then those it leads to, sorted
-	rest  int32              // how many of rules have no anchor
-	parts event.Parts        // of the event in which a rule may have an anchor
-	known bool               // there is a key
-	ends  [outlineSize]uint8 // of the texts of the outline in key
-	key   [longestKey]byte   // one after the other
+	outline uint64      // event.Event's; 0: of none
+	rules   []int32     // first those without an anchor that it does not rule out, then those it leads to, sorted
+	rest    int32       // how many of rules have no anchor
+	parts   event.Parts // of the event in which a rule may have an anchor
 }
 
-// What a Matcher remembers, in places by hash where the last one stays: leads of
-// so many outlines, and the rules of so many texts of so many bytes. That is 0.3
-// MiB, 3 more when every list of rules is full, and up to 8 more of events' texts
-// when each of them is the last of its block (event.Text).
+// What a Matcher remembers, in places where the last one stays: leads of so many
+// outlines, and the rules of so many texts of so many bytes. That is 0.2 MiB, 3
+// more when every list of rules is full, and up to 8 more of events' texts when
+// each of them is the last of its block (event.Text).
 const (
 	leadsKept   = 2048
 	textsKept   = 1024
-	longestKey  = 91
 	longestText = 256
 	rulesKept   = 256
 )
@@ -39,51 +35,17 @@ func (m *Matcher) lead() *lead {
 	if m.leads == nil {
 		m.leads = make([]lead, leadsKept)
 	}
-	fields, ev := m.set.index.outline, m.frame.ev
-	var h uint64
-	for _, i := range fields {
-		h = h*31 + maphash.String(memorySeed, outlineText(ev, i))
-	}
-	v := &m.leads[h%leadsKept]
-	if v.known && v.of(fields, ev) {
+	number := m.frame.ev.Outline
+	v := &m.leads[number%leadsKept]
+	if number != 0 && v.outline == number {
 		return v
 	}
 	m.findLead(&m.fresh)
-	if v.hold(fields, ev) && len(m.fresh.rules) <= rulesKept {
-		v.rules, v.rest, v.parts = append(v.rules[:0], m.fresh.rules...), m.fresh.rest, m.fresh.parts
-		return v
+	if number == 0 || len(m.fresh.rules) > rulesKept {
+		return &m.fresh
 	}
-	v.known = false
-	return &m.fresh
-}
-
-// of reports that the lead is from the outline of an event.
-func (v *lead) of(fields []int, ev *event.Event) bool {
-	at := 0
-	for _, i := range fields {
-		end := int(v.ends[i])
-		if string(v.key[at:end]) != outlineText(ev, i) {
-			return false
-		}
-		at = end
-	}
-	return true
-}
-
-// hold makes the lead one from the outline of an event; false when that is
-// too long.
-func (v *lead) hold(fields []int, ev *event.Event) bool {
-	at := 0
-	for _, i := range fields {
-		text := outlineText(ev, i)
-		if at+len(text) > longestKey {
-			return false
-		}
-		at += copy(v.key[at:], text)
-		v.ends[i] = uint8(at)
-	}
-	v.known = true
-	return true
+	v.outline, v.rules, v.rest, v.parts = number, append(v.rules[:0], m.fresh.rules...), m.fresh.rest, m.fresh.parts
+	return v
 }
 
 // findLead finds out where the outline of the event leads.

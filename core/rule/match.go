@@ -21,7 +21,7 @@ type Matcher struct {
 	contributions []Contribution
 	picked        []int32            // indexes of the rules an event may match
 	fresh         lead               // one that is not remembered yet
-	leads         []lead             // by the hash of an outline
+	leads         []lead             // by the number of an outline
 	recalled      []recalled         // by the hash of a text
 	frame         frame              // what closures see
 	failure       func(*Rule, error) // what happens to a failed evaluation

@@ -119,7 +119,6 @@ type Rule struct {
 	keys       []Key // for Effective
 	formats    map[string]bool
 	outline    *closure      // what of the condition the outline of an event decides; nil is nothing
-	reads      outlineSet    // what of the outline that looks at
 	conditions []*expression // all must hold too; those that need no open part first
 	keyParts   []*expression // of dedup
 	state      *stateful     // nil for a rule that remembers nothing

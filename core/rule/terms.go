@@ -13,12 +13,10 @@ import (
 
 // term is one of the terms a condition joins by `and`.
 type term struct {
-	node    ast.Node
-	closure *closure // nil when it needs expr's machine
-	parts   event.Parts
-
-	outlined bool       // it reads nothing but the outline, and cannot fail
-	reads    outlineSet // what of it
+	node     ast.Node
+	closure  *closure // nil when it needs expr's machine
+	parts    event.Parts
+	outlined bool // it reads nothing but the outline, and cannot fail
 }
 
 // newTerm compiles a term, unless it is one for expr's machine.
@@ -27,9 +25,7 @@ func newTerm(n ast.Node) term {
 	if t.closure != nil && t.closure.test == nil {
 		t.closure = nil
 	}
-	if t.closure != nil && !t.closure.fails && t.closure.need == 0 {
-		t.reads, t.outlined = outlineRead(n)
-	}
+	t.outlined = t.closure != nil && !t.closure.fails && t.closure.need == 0 && readsOnlyOutline(n)
 	return t
 }
 
@@ -74,17 +70,15 @@ func (c *compiler) inOrder(nodes []ast.Node, source file.Source) (made []*expres
 // together is one expression of terms that are all closures, or all not.
 func (c *compiler) together(all []term, source file.Source) (e *expression, failed *file.Error) {
 	var parts event.Parts
-	var reads outlineSet
 	var node ast.Node
 	var closures []*closure
 	for _, t := range all {
 		parts |= t.parts
-		reads |= t.reads
 		node = both(node, t.node)
 		closures = append(closures, t.closure)
 	}
 	if closures[0] != nil {
-		return &expression{closure: allOf(closures), parts: parts, outlined: all[0].outlined, reads: reads}, nil
+		return &expression{closure: allOf(closures), parts: parts, outlined: all[0].outlined}, nil
 	}
 	if e, failed = c.machine(node, source); failed != nil {
 		return nil, failed
