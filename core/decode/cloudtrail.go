@@ -183,7 +183,7 @@ func fillCloudTrailOutcome(ev *event.Event, d *document) {
 	if ev.API.Operation == "ConsoleLogin" && ok {
 		ok = ev.StatusDetail == ""
 	}
-	setOutcome(ev, ok && !(awsSignIn[ev.API.Operation] != 0 && signInFailed(ev, d)))
+	setOutcome(ev, ok && !(awsSignIn(ev.API.Operation) != 0 && signInFailed(ev, d)))
 }
 
 // signInFailed reads the result of a sign-in, or of a step of one, which stands
@@ -255,11 +255,6 @@ func addKey(ev *event.Event, d *document, kind string) {
 // The operations that are not plain API activity, by service, with their
 // activity.
 var (
-	awsSignIn = map[string]int{
-		"ConsoleLogin": 1, "UserAuthentication": 1,
-		"CheckMfa": 6, "ExternalIdPDirectoryLogin": 6, "CredentialChallenge": 6, "CredentialVerification": 6,
-		"SwitchRole": 7, "ExitRole": 7, "RenewRole": 7,
-	}
 	awsTickets = map[string]int{
 		"AssumeRole": 4, "AssumeRoleWithSAML": 4, "AssumeRoleWithWebIdentity": 4, "AssumeRoot": 4,
 		"GetSessionToken": 4, "GetFederationToken": 4,
@@ -276,15 +271,29 @@ var (
 	}
 )
 
+// awsSignIn is the activity of a sign-in or of a step of one, 0 for any other
+// operation. Every record is asked: no map.
+func awsSignIn(operation string) (activity int) {
+	switch operation {
+	case "ConsoleLogin", "UserAuthentication":
+		return 1
+	case "CheckMfa", "ExternalIdPDirectoryLogin", "CredentialChallenge", "CredentialVerification":
+		return 6
+	case "SwitchRole", "ExitRole", "RenewRole":
+		return 7
+	}
+	return 0
+}
+
 // awsSignsIn returns the activity of an operation that authenticates somebody.
 func awsSignsIn(ev *event.Event) (activity int, ok bool) {
 	switch ev.API.Service.Name {
 	case "signin.amazonaws.com", "sso.amazonaws.com":
-		activity, ok = awsSignIn[ev.API.Operation]
+		activity = awsSignIn(ev.API.Operation)
 	case "sts.amazonaws.com":
-		activity, ok = awsTickets[ev.API.Operation]
+		activity = awsTickets[ev.API.Operation]
 	}
-	return activity, ok
+	return activity, activity != 0
 }
 
 // awsSecondFactor is what a sign-in says of its own second factor.
