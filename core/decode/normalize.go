@@ -18,7 +18,7 @@ type format struct {
 	words   [6]field                           // that say what was done
 	outline func(ev *event.Event, d *document) // is made of words, but for an insight
 	begin   func(ev *event.Event, d *document) // what else no part names, after the outline
-	fill    [6]filling                         // in this order: each may use those before it
+	fill    [7]filling                         // in this order: each may use those before it
 	mapped  fieldSet
 }
 
@@ -31,11 +31,11 @@ type filling struct {
 // formats is the table of formats, in the order they are tried.
 var formats = [...]format{
 	{event.ActionTrail, isActionTrail, actionTrailWords, outlineActionTrail, beginActionTrail, [...]filling{
-		{event.PartIP, setIP}, {event.PartUserAgent, setUserAgent}, {event.PartOutcome, fillActionTrailOutcome},
+		{event.PartID, setID}, {event.PartIP, setIP}, {event.PartUserAgent, setUserAgent}, {event.PartOutcome, fillActionTrailOutcome},
 		{event.PartPrincipal, fillActionTrailPrincipal}, {event.PartResources, fillActionTrailResources},
 		{event.PartOCSF, fillActionTrailOCSF}}, actionTrailMapped},
 	{event.CloudTrail, isCloudTrail, cloudTrailWords, outlineCloudTrail, beginCloudTrail, [...]filling{
-		{event.PartIP, setIP}, {event.PartUserAgent, setUserAgent}, {event.PartOutcome, fillCloudTrailOutcome},
+		{event.PartID, setID}, {event.PartIP, setIP}, {event.PartUserAgent, setUserAgent}, {event.PartOutcome, fillCloudTrailOutcome},
 		{event.PartPrincipal, fillCloudTrailPrincipal}, {event.PartResources, fillCloudTrailResources},
 		{event.PartOCSF, fillCloudTrailOCSF}}, cloudTrailMapped},
 }
@@ -97,9 +97,6 @@ func (d *document) begin(ev *event.Event, rec Record) error {
 	ev.Time = t
 	ev.Format = d.format.name
 	ev.RawJSON = d.raw
-	if ev.ID = d.str(fEventID); ev.ID == "" {
-		ev.ID = contentID(d.raw)
-	}
 	ev.RequestRaw = d.value(fRequest)
 	ev.ResponseRaw = d.value(fResponse)
 	ev.Rest = d
@@ -109,10 +106,10 @@ func (d *document) begin(ev *event.Event, rec Record) error {
 }
 
 // Fill makes closed parts of the event that was begun from d. An insight has
-// nothing but a user agent and its OCSF form.
+// nothing but an id, a user agent and its OCSF form.
 func (d *document) Fill(ev *event.Event, parts event.Parts) {
 	for _, f := range d.format.fill {
-		if parts&f.part != 0 && (ev.Kind != "insight" || f.part&(event.PartUserAgent|event.PartOCSF) != 0) {
+		if parts&f.part != 0 && (ev.Kind != "insight" || f.part&(event.PartID|event.PartUserAgent|event.PartOCSF) != 0) {
 			f.fill(ev, d)
 		}
 	}
@@ -143,6 +140,13 @@ func (d *document) fillCommon(ev *event.Event) {
 	m.Product.Version = m.LogVersion
 	ev.API.Version = d.word(fAPIVersion)
 	ev.HTTPRequest.UserAgent = ev.UserAgent
+}
+
+// setID takes the record's id, or makes one.
+func setID(ev *event.Event, d *document) {
+	if ev.ID = d.str(fEventID); ev.ID == "" {
+		ev.ID = contentID(d.raw)
+	}
 }
 
 // contentID identifies a record without an event id by what it says.

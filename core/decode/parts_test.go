@@ -69,8 +69,8 @@ func TestAFieldIsWholeOnceItsPartsAreLoaded(t *testing.T) {
 func TestAnEventIsEmptyAfterResetWhateverWasLoaded(t *testing.T) {
 	for _, file := range fixtures(t) {
 		object := readable(t, file)
-		for n := range event.Parts(64) {
-			parts := n * event.PartIP // all sets of closed parts
+		for n := range event.Parts(128) {
+			parts := n * event.PartID // all sets of closed parts
 			ev := begun(t, object)
 			_ = ev.Load(parts)
 			ev.Reset()
@@ -82,7 +82,7 @@ func TestAnEventIsEmptyAfterResetWhateverWasLoaded(t *testing.T) {
 }
 
 func TestTheOrderInWhichPartsAreLoadedDoesNotMatter(t *testing.T) {
-	parts := []event.Parts{event.PartIP, event.PartUserAgent, event.PartOutcome, event.PartPrincipal, event.PartResources, event.PartOCSF,
+	parts := []event.Parts{event.PartID, event.PartIP, event.PartUserAgent, event.PartOutcome, event.PartPrincipal, event.PartResources, event.PartOCSF,
 		event.PartRequest, event.PartResponse, event.PartRaw, event.PartUnmapped}
 	for _, file := range fixtures(t) {
 		object := readable(t, file)

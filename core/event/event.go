@@ -124,12 +124,12 @@ func (e *Event) Reset() {
 }
 
 // partsSmall are the closed parts that most events meet a rule for, if any.
-const partsSmall = PartIP | PartUserAgent | PartOutcome | PartPrincipal
+const partsSmall = PartID | PartIP | PartUserAgent | PartOutcome | PartPrincipal
 
 // unbegin empties an event that was begun and of which no more than small
 // parts were made, as of most: the rest of it is empty.
 func (e *Event) unbegin() {
-	e.ID, e.Time, e.Provider, e.Service, e.Action, e.Kind = "", time.Time{}, "", "", "", ""
+	e.Time, e.Provider, e.Service, e.Action, e.Kind = time.Time{}, "", "", "", ""
 	e.Access, e.Account, e.Region = "", "", ""
 	e.API.Service, e.API.Operation, e.Format, e.Outline = APIService{}, "", "", 0
 	e.RawJSON, e.RequestRaw, e.ResponseRaw, e.Rest = nil, nil, nil, nil
@@ -143,7 +143,7 @@ func (e *Event) unbegin() {
 		e.Outcome, e.Error, e.API.Response = "", Error{}, APIResponse{}
 		e.StatusID, e.Status, e.StatusCode, e.StatusDetail = 0, "", "", ""
 	}
-	e.IP, e.UserAgent, e.SrcEndpoint = "", "", Endpoint{}
+	e.ID, e.IP, e.UserAgent, e.SrcEndpoint = "", "", "", Endpoint{}
 	e.loaded = 0
 }
 

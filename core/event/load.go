@@ -36,6 +36,7 @@ func (e *Event) parse(parts Parts) error {
 		}
 		v, err := rawjson.Parse(text)
 		if err != nil && failed == nil {
+			_ = e.Load(PartID)
 			failed = fmt.Errorf("parsing the %s of event %s: %w", name, e.ID, err)
 		}
 		return v

@@ -1,8 +1,8 @@
 package event
 
-// Parts says which parts of an event are wanted. What no part names (the id,
-// time, provider, service, action, kind, access, account and region) is there from the
-// start; the rest is made by [Event.Load], because most events meet no rule
+// Parts says which parts of an event are wanted. What no part names (the
+// time, provider, service, action, kind, access, account and region) is there from
+// the start; the rest is made by [Event.Load], because most events meet no rule
 // that looks at it.
 type Parts uint16
 
@@ -16,7 +16,8 @@ const (
 
 // The closed parts are typed fields.
 const (
-	PartIP        Parts = 1 << (iota + 4) // IP
+	PartID        Parts = 1 << (iota + 4) // ID
+	PartIP                                // IP
 	PartUserAgent                         // UserAgent
 	PartOutcome                           // Outcome, Error and the status
 	PartPrincipal                         // Principal
@@ -25,7 +26,7 @@ const (
 
 	// PartsOpen and PartsClosed are all of a kind; PartsAll is everything.
 	PartsOpen   = PartRequest | PartResponse | PartRaw | PartUnmapped
-	PartsClosed = PartIP | PartUserAgent | PartOutcome | PartPrincipal | PartResources | PartOCSF
+	PartsClosed = PartID | PartIP | PartUserAgent | PartOutcome | PartPrincipal | PartResources | PartOCSF
 	PartsAll    = PartsOpen | PartsClosed
 )
 
@@ -33,8 +34,10 @@ const (
 // names in Event's expr tags, whole): the open parts of `api` included.
 func PartsOf(name string) Parts {
 	switch name {
-	case "id", "time", "provider", "service", "action", "kind", "access", "account", "region":
+	case "time", "provider", "service", "action", "kind", "access", "account", "region":
 		return 0
+	case "id":
+		return PartID
 	case "ip":
 		return PartIP
 	case "user_agent":

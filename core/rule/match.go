@@ -84,6 +84,7 @@ func (m *Matcher) try(r *Rule, ev *event.Event) {
 	if !m.all(r, r.conditions, ev) {
 		return
 	}
+	m.frame.load(event.PartID)
 	if r.state != nil {
 		m.contribute(r, ev)
 	} else if m.excepted(r, ev) == nil {
