@@ -5,7 +5,6 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -25,20 +24,21 @@ const (
 // of the SHA-256 of the parts "v1", form, rule id, parts…, each written as the
 // length of its UTF-8 text in bytes, 8 bytes big-endian, and then the text.
 func alertID(form, ruleID string, parts ...string) string {
-	h := sha256.New()
-	write := func(part string) {
-		var size [8]byte
-		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
-		h.Write(size[:])
-		h.Write([]byte(part))
-	}
-	write("v1")
-	write(form)
-	write(ruleID)
+	var buf [256]byte
+	text := appendPart(buf[:0], "v1")
+	text = appendPart(text, form)
+	text = appendPart(text, ruleID)
 	for _, part := range parts {
-		write(part)
+		text = appendPart(text, part)
 	}
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil)))[:26]
+	sum := sha256.Sum256(text)
+	return string(lowerBase32.AppendEncode(buf[:0], sum[:])[:26])
+}
+
+var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+func appendPart(dst []byte, part string) []byte {
+	return append(binary.BigEndian.AppendUint64(dst, uint64(len(part))), part...)
 }
 
 // bucket is the number of the aligned span of event time that t lies in.
