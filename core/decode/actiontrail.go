@@ -53,6 +53,9 @@ func beginActionTrail(ev *event.Event, d *document) {
 	ev.Region = d.word(fACSRegion)
 	if ev.Kind != "insight" {
 		fillActionTrailParameters(ev, d)
+		if ev.Account == d.identity().account {
+			ev.Person = d.person()
+		}
 	}
 }
 

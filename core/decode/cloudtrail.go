@@ -49,6 +49,9 @@ func beginCloudTrail(ev *event.Event, d *document) {
 		ev.Account = d.identity().account
 	}
 	ev.Region = d.word(fRegion)
+	if ev.Kind != "insight" {
+		ev.Person = d.person()
+	}
 }
 
 // fillCloudTrailOCSF makes what only the OCSF form has.

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/trailship/trailship/core/event"
 	"github.com/trailship/trailship/core/event/rawjson"
@@ -40,6 +41,9 @@ type person struct {
 	written []byte // JSON that was checked
 	read    bool   // the identity was read
 	identity
+
+	number uint64  // the event's
+	format *format // of the records numbered so, nil for none yet
 }
 
 // people are the identities a reader remembers: few act at a time, and most
@@ -107,7 +111,7 @@ func (p *people) remember(value []byte) *person {
 	if p.who == nil && len(value) <= longestKnown {
 		p.who = &p.group.known[p.group.next]
 		p.group.next = (p.group.next + 1) % uint8(len(p.group.known))
-		p.who.written, p.who.read = append(p.who.written[:0], value...), false
+		p.who.written, p.who.read, p.who.format = append(p.who.written[:0], value...), false, nil
 	}
 	return p.who
 }
@@ -124,6 +128,21 @@ func (d *document) identity() *identity {
 		who.identity.read(d, value)
 	}
 	return &who.identity
+}
+
+var lastPerson atomic.Uint64 // number that was given away
+
+// person is the number of who did it, 0 when more than the userIdentity may say
+// who that is.
+func (d *document) person() uint64 {
+	who := d.people.remember(d.value(fIdentity))
+	if who == nil || d.has(fAdditional) || d.has(fServiceDetails) {
+		return 0
+	}
+	if who.format != d.format {
+		who.number, who.format = lastPerson.Add(1), d.format
+	}
+	return who.number
 }
 
 // read walks a userIdentity.

@@ -1,10 +1,16 @@
 package decode
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/trailship/trailship/core/event"
 )
@@ -69,6 +75,94 @@ func TestEveryTypeOfIdentity(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.want, ev.Principal); diff != "" || ev.Actor.User.TypeID != c.typeID {
 			t.Errorf("%s: type_id %d, want %d\n-want +got\n%s", c.identity, ev.Actor.User.TypeID, c.typeID, diff)
+		}
+	}
+}
+
+// TestTheNumberOfAPersonStandsForThePrincipal: whatever else the records say,
+// and whoever was forgotten in between.
+func TestTheNumberOfAPersonStandsForThePrincipal(t *testing.T) {
+	identities := []string{"", `null`, `{}`, `"alice"`,
+		`{"type":"IAMUser","principalId":"P","arn":"arn:aws:iam::1:user/alice","accountId":"1","userName":"alice"}`,
+		`{"type":"IAMUser","principalId":"P","arn":"arn:aws:iam::1:user/alice","accountId":"1"}`,
+		`{"type":"AssumedRole","principalId":"P:s","arn":"arn:aws:sts::1:assumed-role/Admin/s","accountId":"1"}`,
+		`{"type":"ram-user","principalId":"2","userName":"alice"}`,
+		`{"type":"ram-user","principalId":"2","accountId":"1","userName":"alice"}`,
+		`{"type":"root-account","accountId":"1"}`, `{"type":"Root"}`,
+		`{"type":"Root","accountId":"` + strings.Repeat("1", longestKnown) + `"}`}
+	for i := range 10 { // of one group
+		identities = append(identities, fmt.Sprintf(`{"type":"Role","principalId":"%s","accountId":"1","userName":"%d"}`, strings.Repeat("P", personBegins), i))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		said := map[string][]string{
+			"eventName":           {`"Decrypt"`, `"ConsoleLogin"`, `"ConsoleSignin"`},
+			"eventSource":         {`"kms.amazonaws.com"`, `"signin.amazonaws.com"`},
+			"eventCategory":       {"", "", `"Insight"`},
+			"recipientAccountId":  {"", `"1"`, `"2"`},
+			"userIdentity":        identities,
+			"additionalEventData": {"", "", `{"UserName":"bob","MFAUsed":"Yes"}`, `{"isMFAChecked":"true"}`},
+			"serviceEventDetails": {"", "", `{"a":1}`},
+			"UserIdentity":        {"", "", "", identities[4]},
+			"userIdentit\\u0079":  {"", "", "", identities[5]},
+		}
+		var object bytes.Buffer
+		for range rapid.IntRange(1, 60).Draw(t, "n") {
+			fmt.Fprintf(&object, `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z",%q:"r"`, rapid.SampledFrom([]string{"awsRegion", "acsRegion"}).Draw(t, "region"))
+			for _, name := range rapid.Permutation(slices.Sorted(maps.Keys(said))).Draw(t, "order") {
+				if value := rapid.SampledFrom(said[name]).Draw(t, name); value != "" {
+					fmt.Fprintf(&object, `,"%s":%s`, name, value)
+				}
+			}
+			object.WriteString("}\n")
+		}
+		r, people, ev := NewReader(&object, Limits{}), map[uint64]event.Principal{}, new(event.Event)
+		for {
+			rec, err := r.Next()
+			if err == io.EOF {
+				return
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if err := Normalize(ev, rec); err != nil {
+				t.Fatal(err)
+			}
+			if was, known := people[ev.Person]; known && ev.Person != 0 && was != ev.Principal {
+				t.Fatalf("%s: person %d is %+v and %+v", rec.Raw, ev.Person, was, ev.Principal)
+			}
+			people[ev.Person] = ev.Principal
+		}
+	})
+}
+
+// TestWhoComesAgainKeepsTheNumber, unless more than the identity says who it is.
+func TestWhoComesAgainKeepsTheNumber(t *testing.T) {
+	const record = `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","eventName":"Decrypt",%s"userIdentity":{"type":"ram-user","principalId":"2","accountId":"1"}}`
+	for _, c := range []struct {
+		more string
+		want bool
+	}{
+		{`"awsRegion":"r",`, true},
+		{`"acsRegion":"r",`, true},
+		{`"awsRegion":"r","recipientAccountId":"3",`, true},
+		{`"awsRegion":"r","additionalEventData":{},`, false},
+		{`"awsRegion":"r","serviceEventDetails":{},`, false},
+		{`"awsRegion":"r","eventCategory":"Insight",`, false},
+	} {
+		text := fmt.Sprintf(record, c.more)
+		r, ev := NewReader(strings.NewReader(text+text), Limits{}), new(event.Event)
+		var numbers [2]uint64
+		for i := range numbers {
+			rec, err := r.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Begin(ev, rec); err != nil {
+				t.Fatal(err)
+			}
+			numbers[i] = ev.Person
+		}
+		if numbers[0] != numbers[1] || (numbers[0] != 0) != c.want {
+			t.Errorf("%s: people %d, want a number: %v", text, numbers, c.want)
 		}
 	}
 }

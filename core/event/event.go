@@ -95,6 +95,10 @@ type Event struct {
 	// and Access. Nobody numbered it when it is 0; whoever changes one of them
 	// sets it to 0.
 	Outline uint64 `expr:"-"`
+
+	// Person numbers who did it, likewise: with the same number, other than 0,
+	// events have the same Principal.
+	Person uint64 `expr:"-"`
 }
 
 // Filler makes closed parts of an event. Fill is called at most once for each
@@ -131,7 +135,7 @@ const partsSmall = PartID | PartIP | PartUserAgent | PartOutcome | PartPrincipal
 func (e *Event) unbegin() {
 	e.Time, e.Provider, e.Service, e.Action, e.Kind = time.Time{}, "", "", "", ""
 	e.Access, e.Account, e.Region = "", "", ""
-	e.API.Service, e.API.Operation, e.Format, e.Outline = APIService{}, "", "", 0
+	e.API.Service, e.API.Operation, e.Format, e.Outline, e.Person = APIService{}, "", "", 0, 0
 	e.RawJSON, e.RequestRaw, e.ResponseRaw, e.Rest = nil, nil, nil, nil
 	if e.loaded == 0 {
 		return

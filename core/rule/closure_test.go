@@ -165,7 +165,7 @@ func (l lazily) Fill(e *event.Event, parts event.Parts) {
 func lazy(ev *event.Event) *event.Event {
 	return &event.Event{
 		Time: ev.Time, Provider: ev.Provider, Service: ev.Service, Action: ev.Action, Kind: ev.Kind, Access: ev.Access, Account: ev.Account, Region: ev.Region,
-		RawJSON: ev.RawJSON, RequestRaw: ev.RequestRaw, ResponseRaw: ev.ResponseRaw, UnmappedRaw: ev.UnmappedRaw, Format: ev.Format, Outline: ev.Outline, Rest: lazily{ev},
+		RawJSON: ev.RawJSON, RequestRaw: ev.RequestRaw, ResponseRaw: ev.ResponseRaw, UnmappedRaw: ev.UnmappedRaw, Format: ev.Format, Outline: ev.Outline, Person: ev.Person, Rest: lazily{ev},
 	}
 }
 

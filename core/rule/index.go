@@ -15,6 +15,8 @@ type index struct {
 	rest  []int32      // the cheapest first
 	begun []fieldIndex // what the outline of an event leads to
 	later []fieldIndex // what the other fields lead to
+	// Those of later that a person's number stands for.
+	personal struct{ from, to int }
 
 	// Which parts of the event may lead to a rule: always, by what its outline
 	// is, and by what cheap parts say. Gates lead to Parts, not to rules.
@@ -70,7 +72,19 @@ func newIndex(rules []*Rule) index {
 	slices.SortStableFunc(x.rest, func(a, b int32) int { return rules[a].cost() - rules[b].cost() })
 	x.index.begun, x.index.later, x.index.gates = prepared(x.begun), prepared(x.later), prepared(x.gates)
 	x.index.cheap = prepared(x.cheap)
+	x.findPersonal()
 	return x.index
+}
+
+// findPersonal finds the fields that are of the principal, which come together.
+func (x *index) findPersonal() {
+	personal := func(f fieldIndex) bool { return f.parts == event.PartPrincipal }
+	if from := slices.IndexFunc(x.later, personal); from >= 0 {
+		x.personal.from, x.personal.to = from, from+1
+		for x.personal.to < len(x.later) && personal(x.later[x.personal.to]) {
+			x.personal.to++
+		}
+	}
 }
 
 // insert puts a rule in its place.

@@ -16,10 +16,11 @@ import (
 func TestWhatIsTooMuchToRememberIsFoundAgain(t *testing.T) {
 	const n = rulesKept + 44
 	long := strings.Repeat("very ", 60)
-	set := load(t, "r.yaml", conditions(4*n,
+	set := load(t, "r.yaml", conditions(5*n,
 		`action == "Decrypt" and region != "x%d"`,
 		`ip startsWith "198.51.100." and region != "x%d"`,
 		`user_agent contains "`+long+`" and region != "x%d"`,
+		`principal.name endsWith "y" and region != "x%d"`,
 		`access != "x%d" and region != "x%d"`))
 	m := set.NewMatcher()
 	for i, at := range []struct {
@@ -30,10 +31,12 @@ func TestWhatIsTooMuchToRememberIsFoundAgain(t *testing.T) {
 		{event.Event{Action: "Encrypt", IP: "198.51.100.7"}, 2 * n},
 		{event.Event{Action: long, UserAgent: "a " + long + "agent"}, 2 * n},
 		{event.Event{Action: "Decrypt", IP: "198.51.100.7", UserAgent: long}, 4 * n},
+		{event.Event{Principal: event.Principal{Name: "mallory"}}, 2 * n},
 		{event.Event{}, n},
 	} {
 		number := uint64(i) + 1
 		for _, at.ev.Outline = range []uint64{0, number, number, 0} {
+			at.ev.Person = at.ev.Outline
 			if got := len(m.Match(&at.ev)); got != at.want {
 				t.Errorf("%d rules match action %.20q from %q with %.20q, want %d", got, at.ev.Action, at.ev.IP, at.ev.UserAgent, at.want)
 			}
@@ -41,16 +44,20 @@ func TestWhatIsTooMuchToRememberIsFoundAgain(t *testing.T) {
 	}
 }
 
-// number gives events the numbers of their outlines, step apart: with 0 none.
+// number gives events the numbers of their outlines and people, step apart:
+// with 0 none.
 func number(events []*event.Event, step uint64) {
 	type outline struct{ format, provider, service, action, kind, access string }
-	numbers := map[outline]uint64{}
+	outlines, people := map[outline]uint64{}, map[event.Principal]uint64{}
 	for _, ev := range events {
 		o := outline{ev.Format, ev.Provider, ev.Service, ev.Action, ev.Kind, ev.Access}
-		if numbers[o] == 0 {
-			numbers[o] = uint64(len(numbers)+1) * step
+		if outlines[o] == 0 {
+			outlines[o] = uint64(len(outlines)+1) * step
 		}
-		ev.Outline = numbers[o]
+		if people[ev.Principal] == 0 {
+			people[ev.Principal] = uint64(len(people)+1) * step
+		}
+		ev.Outline, ev.Person = outlines[o], people[ev.Principal]
 	}
 }
 
@@ -68,7 +75,7 @@ rules:
 `)
 	var events []*event.Event
 	var want [][]string
-	for i := range 3 * max(leadsKept, textsKept) {
+	for i := range 3 * max(leadsKept, peopleKept, textsKept) {
 		n := fmt.Sprint(i)
 		ev := &event.Event{Format: formats[i%2], Service: "s" + n[:1], Action: "a" + n, Access: []string{"read", "write"}[i/2%2], IP: "same" + n}
 		ev.Principal.Name = "same" + n
@@ -90,6 +97,22 @@ rules:
 		}
 		slices.Reverse(events)
 		slices.Reverse(want)
+	}
+}
+
+// TestWhoIsKnownByNumberIsNotMade: the number says where the principal leads.
+func TestWhoIsKnownByNumberIsNotMade(t *testing.T) {
+	m := load(t, "r.yaml", conditions(2, `principal.arn startsWith "arn-%d"`)).NewMatcher()
+	var made []event.Parts
+	for _, number := range []uint64{7, 7, 0, 7 + peopleKept, 7} {
+		ev := event.Event{Person: number}
+		ev.Principal.ARN = "arn"
+		m.Match(lazy(&ev))
+		made = append(made, m.frame.loaded)
+	}
+	who := event.PartPrincipal
+	if diff := cmp.Diff([]event.Parts{who, 0, who, who, who}, made); diff != "" {
+		t.Errorf("parts made (-want +got):\n%s", diff)
 	}
 }
 

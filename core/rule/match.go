@@ -22,6 +22,7 @@ type Matcher struct {
 	picked        []int32            // indexes of the rules an event may match
 	fresh         lead               // one that is not remembered yet
 	leads         []lead             // by the number of an outline
+	people        []personLead       // by the number of a person
 	recalled      []recalled         // by the hash of a text
 	frame         frame              // what closures see
 	failure       func(*Rule, error) // what happens to a failed evaluation
