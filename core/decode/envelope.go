@@ -31,13 +31,15 @@ const maxWraps = 4
 
 // admit decides what the object in r.doc is: a record, a wrapped record, or
 // neither.
-func (r *Reader) admit(raw []byte, offset int64) (Record, error) {
+func (r *Reader) admit(raw []byte, offset int64) error {
 	r.doc.index(raw)
 	outer := ""
 	for n := 0; ; n++ {
 		reason := r.doc.recognize()
 		if f := r.doc.format; f != nil {
-			return Record{Raw: r.doc.raw, Index: r.index, Offset: offset, Format: f.name, doc: &r.doc, gen: r.doc.gen}, nil
+			rec := &r.record // a record by itself would be copied before it has reached the cache
+			rec.Raw, rec.Index, rec.Offset, rec.Format, rec.doc, rec.gen = r.doc.raw, r.index, offset, f.name, &r.doc, r.doc.gen
+			return nil
 		}
 		value := r.doc.wrapped()
 		if reason != "" || value == nil || n == maxWraps {
@@ -228,7 +230,7 @@ func (d *document) awslogs() []byte {
 }
 
 // openNested reads the object packed into the document that was just read.
-func (r *Reader) openNested(data []byte, offset int64) (Record, error) {
+func (r *Reader) openNested(data []byte, offset int64) error {
 	if r.depth == maxLayers {
 		return r.reject(offset, ReasonForeign, "packed too often")
 	}
@@ -243,17 +245,18 @@ func (r *Reader) openNested(data []byte, offset int64) (Record, error) {
 	}
 	r.nested.Reset(bytes.NewReader(packed))
 	r.state, r.from = inNested, offset
-	return Record{}, errNone
+	return errNone
 }
 
 // nestedRecord passes on what the nested object holds. Its damage costs this
 // object one record.
-func (r *Reader) nestedRecord() (Record, error) {
+func (r *Reader) nestedRecord() error {
 	rec, err := r.nested.Next()
 	switch e := err.(type) {
 	case nil:
 		rec.Index, rec.Offset = r.index, r.from
-		return rec, nil
+		r.record = rec
+		return nil
 	case *Reject:
 		return r.reject(r.from, e.Reason, e.Detail)
 	case *Damage:
@@ -264,5 +267,5 @@ func (r *Reader) nestedRecord() (Record, error) {
 	if err == io.EOF {
 		err = errNone
 	}
-	return Record{}, err
+	return err
 }

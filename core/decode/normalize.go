@@ -57,7 +57,7 @@ func Normalize(ev *event.Event, rec Record) error {
 			return &Reject{rec.Index, rec.Offset, ReasonJSON, err.Error()}
 		}
 	}
-	err := d.begin(ev, rec)
+	err := d.begin(ev, &rec)
 	_ = ev.Load(event.PartsClosed) // only open parts fail
 	ev.Rest = nil
 	return err
@@ -70,16 +70,16 @@ func Begin(ev *event.Event, rec Record) error {
 	if !rec.fresh() {
 		return Normalize(ev, rec)
 	}
-	return rec.doc.begin(ev, rec)
+	return rec.doc.begin(ev, &rec)
 }
 
 // fresh reports that the reader still holds what it found out about rec.
-func (rec Record) fresh() bool {
+func (rec *Record) fresh() bool {
 	return rec.doc != nil && rec.doc.gen == rec.gen && same(rec.doc.raw, rec.Raw)
 }
 
 // begin empties ev and makes of it what no part names.
-func (d *document) begin(ev *event.Event, rec Record) error {
+func (d *document) begin(ev *event.Event, rec *Record) error {
 	ev.Reset()
 	if d.format == nil {
 		if reason := d.recognize(); d.format == nil {

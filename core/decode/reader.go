@@ -22,6 +22,7 @@ type Reader struct {
 	index   int64 // of the next record
 	failed  error // the end: io.EOF, *Damage or a read error, for ever
 	doc     document
+	record  Record    // that a step found
 	scratch [2][]byte // texts of unwrapped strings
 	nested  *Reader   // of an object inside a record (awslogs.data)
 	depth   int       // nesting of this reader
@@ -54,18 +55,25 @@ func (r *Reader) Reset(src io.Reader) {
 // returned again and again.
 func (r *Reader) Next() (Record, error) {
 	for r.failed == nil {
-		rec, err := r.step()
-		if err != errNone {
-			if _, lost := err.(*Reject); lost || err == nil {
-				r.index++
+		switch err := r.step(); err.(type) {
+		case nil:
+			r.index++
+			return r.record, nil
+		case *Reject:
+			r.index++
+			return Record{}, err
+		default:
+			if err != errNone {
+				return Record{}, err
 			}
-			return rec, err
 		}
 	}
 	return Record{}, r.failed
 }
 
-func (r *Reader) step() (Record, error) {
+// step goes on to the next record, which then is in r.record, to its loss, or
+// anywhere on the way.
+func (r *Reader) step() error {
 	switch r.state {
 	case inArray:
 		return r.element()
@@ -78,12 +86,12 @@ func (r *Reader) step() (Record, error) {
 }
 
 // between reads what starts between documents.
-func (r *Reader) between() (Record, error) {
+func (r *Reader) between() error {
 	c, err := r.peek()
 	switch {
 	case err == io.EOF:
 		r.failed = err
-		return Record{}, err
+		return err
 	case err != nil:
 		return r.fail(err)
 	case c == '{':
@@ -91,7 +99,7 @@ func (r *Reader) between() (Record, error) {
 	case c == '[':
 		r.pos++
 		r.enter(false)
-		return Record{}, errNone
+		return errNone
 	}
 	return r.junk()
 }
@@ -103,7 +111,7 @@ func (r *Reader) enter(object bool) {
 
 // document reads a top-level object: a record, a wrapped record, or an
 // envelope with an array of records, which then streams.
-func (r *Reader) document() (Record, error) {
+func (r *Reader) document() error {
 	start := r.offset()
 	end, st, err := r.scan(opener{&r.doc.people})
 	switch {
@@ -119,7 +127,7 @@ func (r *Reader) document() (Record, error) {
 		r.control = r.doc.isControl()
 		r.pos += end + 1
 		r.enter(true)
-		return Record{}, errNone
+		return errNone
 	case st != rawjson.OK:
 		detail := rawjson.Explain(r.text(), end, st).Error()
 		r.resync()
@@ -170,7 +178,7 @@ func (r *Reader) value() (end int, st rawjson.Status, err error) {
 }
 
 // junk passes over something at top level that is no object and no array.
-func (r *Reader) junk() (Record, error) {
+func (r *Reader) junk() error {
 	start := r.offset()
 	end, st, err := r.value()
 	switch {
@@ -186,7 +194,7 @@ func (r *Reader) junk() (Record, error) {
 }
 
 // element reads the next element of an array of records, or the array's end.
-func (r *Reader) element() (Record, error) {
+func (r *Reader) element() error {
 	c, err := r.peek()
 	if err != nil {
 		return r.fail(err)
@@ -196,7 +204,7 @@ func (r *Reader) element() (Record, error) {
 		if r.state = between; r.object {
 			r.state = inTail
 		}
-		return Record{}, errNone
+		return errNone
 	}
 	if !r.first {
 		if c != ',' {
@@ -215,7 +223,7 @@ func (r *Reader) element() (Record, error) {
 	return r.objectElement()
 }
 
-func (r *Reader) objectElement() (Record, error) {
+func (r *Reader) objectElement() error {
 	start := r.offset()
 	end, st, err := r.scan(&r.doc.people)
 	switch {
@@ -240,7 +248,7 @@ func (r *Reader) objectElement() (Record, error) {
 }
 
 // oddElement passes over an element that is no object.
-func (r *Reader) oddElement() (Record, error) {
+func (r *Reader) oddElement() error {
 	start := r.offset()
 	if c := r.buf[r.pos]; c == ']' || c == ',' || c == '}' || c == ':' {
 		return r.broken(fmt.Sprintf("unexpected %q where a record should be", c))
@@ -262,7 +270,7 @@ func (r *Reader) oddElement() (Record, error) {
 
 // invalidElement decides about an element that is not JSON: when its brackets
 // balance and an element may follow, only it is lost.
-func (r *Reader) invalidElement(start int64, detail string, at int64) (Record, error) {
+func (r *Reader) invalidElement(start int64, detail string, at int64) error {
 	err := r.skip()
 	if err == nil {
 		if c, err := r.peek(); err != nil || c == ',' || c == ']' {
@@ -278,7 +286,7 @@ func (r *Reader) invalidElement(start int64, detail string, at int64) (Record, e
 // broken is the end of an array whose syntax is lost. When it was an array of
 // records the object is damaged; a line of text that happens to start with a
 // bracket costs only itself.
-func (r *Reader) broken(detail string) (Record, error) {
+func (r *Reader) broken(detail string) error {
 	if r.records {
 		return r.damage(r.offset(), ReasonJSON, detail)
 	}
@@ -310,17 +318,17 @@ func (o opener) Ask(name, rest []byte) int {
 	return o.people.Ask(name, rest)
 }
 
-func (r *Reader) reject(offset int64, reason, detail string) (Record, error) {
-	return Record{}, &Reject{Index: r.index, Offset: offset, Reason: reason, Detail: detail}
+func (r *Reader) reject(offset int64, reason, detail string) error {
+	return &Reject{Index: r.index, Offset: offset, Reason: reason, Detail: detail}
 }
 
-func (r *Reader) damage(offset int64, reason, detail string) (Record, error) {
+func (r *Reader) damage(offset int64, reason, detail string) error {
 	r.failed = &Damage{Index: r.index, Offset: offset, Reason: reason, Detail: detail}
-	return Record{}, r.failed
+	return r.failed
 }
 
 // fail ends the object inside a value because of a read error.
-func (r *Reader) fail(err error) (Record, error) {
+func (r *Reader) fail(err error) error {
 	end := r.base + int64(r.end)
 	if err == io.EOF {
 		return r.damage(end, ReasonTruncated, "the object ends inside a value")
@@ -329,5 +337,5 @@ func (r *Reader) fail(err error) (Record, error) {
 		return r.damage(end, d.Reason, d.Detail)
 	}
 	r.failed = err
-	return Record{}, err
+	return err
 }

@@ -10,7 +10,7 @@ import (
 // tail reads on in an object nobody keeps: after its array of records, or, if
 // whole, from its start because it is too large to hold. Another array of
 // records is read too.
-func (r *Reader) tail(whole bool) (Record, error) {
+func (r *Reader) tail(whole bool) error {
 	start := r.offset()
 	if whole {
 		r.pos++
@@ -26,12 +26,12 @@ func (r *Reader) tail(whole bool) (Record, error) {
 		return r.fail(err)
 	case entered:
 		r.enter(true)
-		return Record{}, errNone
+		return errNone
 	}
 	if r.state = between; whole {
 		return r.reject(start, ReasonTooLarge, fmt.Sprintf("larger than %d bytes", r.limits.MaxRecord))
 	}
-	return Record{}, errNone
+	return errNone
 }
 
 // skim consumes members up to the end of the object or into an array of
