@@ -250,16 +250,16 @@ func fillActionTrailOutcome(ev *event.Event, d *document) {
 
 func fillActionTrailResources(ev *event.Event, d *document) {
 	for c := rawjson.Members(d.value(fReferenced)); ; {
-		m, ok := c.Next()
+		name, value, ok := c.Next()
 		if !ok {
 			break
 		}
-		kind := d.text.Intern(d.name(m.Name))
-		if m.Value[0] != '[' {
-			addNamed(ev, kind, d.intern(m.Value))
+		kind := d.text.Intern(d.name(name))
+		if value[0] != '[' {
+			addNamed(ev, kind, d.intern(value))
 			continue
 		}
-		for list := rawjson.Items(m.Value); ; {
+		for list := rawjson.Items(value); ; {
 			item, ok := list.Next()
 			if !ok {
 				break

@@ -209,19 +209,19 @@ func fillCloudTrailResources(ev *event.Event, d *document) {
 		var r event.Resource
 		var prefix string
 		for c := rawjson.Members(item); ; {
-			m, ok := c.Next()
+			name, value, ok := c.Next()
 			if !ok {
 				break
 			}
-			switch string(m.Name) {
+			switch string(name) {
 			case "ARN":
-				r.UID = d.intern(m.Value)
+				r.UID = d.intern(value)
 			case "ARNPrefix":
-				prefix = d.intern(m.Value)
+				prefix = d.intern(value)
 			case "type":
-				r.Type = d.intern(m.Value)
+				r.Type = d.intern(value)
 			case "accountId":
-				r.Owner.Account.UID = d.intern(m.Value)
+				r.Owner.Account.UID = d.intern(value)
 			}
 		}
 		r.UID = or(r.UID, prefix)
@@ -334,21 +334,21 @@ func setAWSSubject(ev *event.Event, d *document) {
 func setAWSTarget(ev *event.Event, d *document) {
 	var user, role, group, policy event.Policy // names in Name; the ARN of policy in UID
 	for c := rawjson.Members(ev.RequestRaw); ; {
-		m, ok := c.Next()
+		name, value, ok := c.Next()
 		if !ok {
 			break
 		}
-		switch string(m.Name) {
+		switch string(name) {
 		case "userName":
-			user.Name = d.copy(m.Value)
+			user.Name = d.copy(value)
 		case "roleName":
-			role.Name = d.copy(m.Value)
+			role.Name = d.copy(value)
 		case "groupName":
-			group.Name = d.copy(m.Value)
+			group.Name = d.copy(value)
 		case "policyArn":
-			policy.UID = d.copy(m.Value)
+			policy.UID = d.copy(value)
 		case "policyName":
-			policy.Name = d.copy(m.Value)
+			policy.Name = d.copy(value)
 		}
 	}
 	caller := d.identity().user

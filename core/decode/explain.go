@@ -189,8 +189,7 @@ func pathValue(object []byte, path string) []byte {
 		name, list := strings.CutSuffix(name, "[]")
 		if name == "*" {
 			c := rawjson.Members(object)
-			m, _ := c.Next()
-			object = m.Value
+			_, object, _ = c.Next()
 		} else {
 			object = member(object, name)
 		}

@@ -149,31 +149,31 @@ func (d *document) person() uint64 {
 func (id *identity) read(d *document, value []byte) {
 	var buf [32]byte
 	for c := rawjson.Members(value); ; {
-		m, ok := c.Next()
+		name, value, ok := c.Next()
 		if !ok {
 			return
 		}
-		switch string(lowerFirst(&buf, m.Name)) {
+		switch string(lowerFirst(&buf, name)) {
 		case "type":
-			id.kind = d.intern(m.Value)
+			id.kind = d.intern(value)
 		case "principalId":
-			id.principal = d.intern(m.Value)
+			id.principal = d.intern(value)
 		case "arn":
-			id.arn = d.intern(m.Value)
+			id.arn = d.intern(value)
 		case "accountId":
-			id.account = d.intern(m.Value)
+			id.account = d.intern(value)
 		case "accessKeyId":
-			id.key = d.intern(m.Value)
+			id.key = d.intern(value)
 		case "userName":
-			id.user = d.intern(m.Value)
+			id.user = d.intern(value)
 		case "invokedBy":
-			id.invokedBy = d.intern(m.Value)
+			id.invokedBy = d.intern(value)
 		case "identityProvider":
-			id.provider = d.intern(m.Value)
+			id.provider = d.intern(value)
 		case "onBehalfOf":
-			id.behalf = d.intern(member(m.Value, "userId"))
+			id.behalf = d.intern(member(value, "userId"))
 		case "sessionContext":
-			id.readSession(d, m.Value)
+			id.readSession(d, value)
 		}
 	}
 }
@@ -182,24 +182,24 @@ func (id *identity) readSession(d *document, value []byte) {
 	s := &id.session
 	var buf [32]byte
 	for c := rawjson.Members(value); ; {
-		m, ok := c.Next()
+		name, value, ok := c.Next()
 		if !ok {
 			return
 		}
-		switch string(lowerFirst(&buf, m.Name)) {
+		switch string(lowerFirst(&buf, name)) {
 		case "attributes", "sessionAttributes":
-			created, mfa := two(m.Value, "creationDate", "mfaAuthenticated")
+			created, mfa := two(value, "creationDate", "mfaAuthenticated")
 			s.mfa, s.created = d.intern(mfa), 0
 			if t, ok := parseTime(d.plain(created)); ok {
 				s.created = t.UnixMilli()
 			}
 		case "sessionIssuer":
-			arn, name := two(m.Value, "arn", "userName")
+			arn, name := two(value, "arn", "userName")
 			s.issuer.arn, s.issuer.name = d.intern(arn), d.intern(name)
 		case "webIdFederationData":
-			s.federated = d.intern(member(m.Value, "federatedProvider"))
+			s.federated = d.intern(member(value, "federatedProvider"))
 		case "sourceIdentity":
-			s.source = d.intern(m.Value)
+			s.source = d.intern(value)
 		}
 	}
 }
@@ -207,19 +207,18 @@ func (id *identity) readSession(d *document, value []byte) {
 // two finds two members in one walk.
 func two(object []byte, first, second string) (a, b []byte) {
 	for c := rawjson.Members(object); ; {
-		m, ok := c.Next()
+		name, value, ok := c.Next()
 		if !ok {
 			return a, b
 		}
-		v := m.Value
-		if v[0] == 'n' {
-			v = nil
+		if value[0] == 'n' {
+			value = nil
 		}
-		switch string(m.Name) {
+		switch string(name) {
 		case first:
-			a = v
+			a = value
 		case second:
-			b = v
+			b = value
 		}
 	}
 }
@@ -230,12 +229,12 @@ func member(object []byte, name string) []byte {
 	var found []byte
 	var buf [32]byte
 	for c := rawjson.Members(object); ; {
-		m, ok := c.Next()
+		raw, value, ok := c.Next()
 		if !ok {
 			break
 		}
-		if rawjson.Is(m.Name, name) || string(lowerFirst(&buf, m.Name)) == name {
-			found = m.Value
+		if rawjson.Is(raw, name) || string(lowerFirst(&buf, raw)) == name {
+			found = value
 		}
 	}
 	if len(found) > 0 && found[0] == 'n' {

@@ -145,20 +145,20 @@ func Members(object []byte) Cursor {
 	return Cursor{text: object, at: 1}
 }
 
-// Next returns the next member, in the order written; names repeat when the
-// object repeats them.
-func (c *Cursor) Next() (Member, bool) {
+// Next returns the next member, as it is written; names repeat when the object
+// repeats them.
+func (c *Cursor) Next() (name, value []byte, ok bool) {
 	i := space(c.text, c.at)
 	if i < len(c.text) && c.text[i] == ',' {
 		i++
 	}
 	name, at, st := memberName(c.text, i)
 	if st != OK {
-		return Member{}, false
+		return nil, nil, false
 	}
 	end := past(c.text, at)
 	c.at = end
-	return Member{Name: name, Value: c.text[at:end]}, true
+	return name, c.text[at:end], true
 }
 
 // Elements walks the elements of a checked array.
@@ -195,12 +195,12 @@ func (e *Elements) Next() ([]byte, bool) {
 func Find(object []byte, name string) []byte {
 	var found []byte
 	for c := Members(object); ; {
-		m, ok := c.Next()
+		raw, value, ok := c.Next()
 		if !ok {
 			return found
 		}
-		if Is(m.Name, name) {
-			found = m.Value
+		if Is(raw, name) {
+			found = value
 		}
 	}
 }
