@@ -149,18 +149,7 @@ func TestWhoComesAgainKeepsTheNumber(t *testing.T) {
 		{`"awsRegion":"r","eventCategory":"Insight",`, false},
 	} {
 		text := fmt.Sprintf(record, c.more)
-		r, ev := NewReader(strings.NewReader(text+text), Limits{}), new(event.Event)
-		var numbers [2]uint64
-		for i := range numbers {
-			rec, err := r.Next()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := Begin(ev, rec); err != nil {
-				t.Fatal(err)
-			}
-			numbers[i] = ev.Person
-		}
+		numbers := numbersOf(t, text, func(ev *event.Event) uint64 { return ev.Person })
 		if numbers[0] != numbers[1] || (numbers[0] != 0) != c.want {
 			t.Errorf("%s: people %d, want a number: %v", text, numbers, c.want)
 		}

@@ -139,20 +139,26 @@ func TestOnlyWhatIsShortPlainAndNoInsightHasANumber(t *testing.T) {
 		{`"eventCategory":"Insight","insightDetails":{"eventName":"Decrypt"}`, false},
 	} {
 		record := `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","awsRegion":"r","recipientAccountId":"1",` + c.words + `}`
-		r, ev := NewReader(strings.NewReader(record+record), Limits{}), new(event.Event)
-		var numbers [2]uint64
-		for i := range numbers {
-			rec, err := r.Next()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := Begin(ev, rec); err != nil {
-				t.Fatal(err)
-			}
-			numbers[i] = ev.Outline
-		}
+		numbers := numbersOf(t, record, func(ev *event.Event) uint64 { return ev.Outline })
 		if numbers[0] != numbers[1] || (numbers[0] != 0) != c.want {
 			t.Errorf("%.99s: outlines %d, want a number: %v", c.words, numbers, c.want)
 		}
 	}
+}
+
+// numbersOf are the numbers of a record's event and of the same once more.
+func numbersOf(t *testing.T, record string, number func(*event.Event) uint64) (numbers [2]uint64) {
+	t.Helper()
+	r, ev := NewReader(strings.NewReader(record+record), Limits{}), new(event.Event)
+	for i := range numbers {
+		rec, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Begin(ev, rec); err != nil {
+			t.Fatal(err)
+		}
+		numbers[i] = number(ev)
+	}
+	return numbers
 }
