@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -35,7 +36,7 @@ func startOutput(t *testing.T, name string, stdout *os.File) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(self, "plugin", name), log: &words{}}
+	p := &process{cmd: exec.Command(self, "plugin", name), log: newWords()}
 	p.cmd.Dir = t.TempDir()
 	if stdout != nil {
 		p.cmd.ExtraFiles = []*os.File{stdout}
@@ -81,15 +82,39 @@ func (daemon) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.Cli
 	return pb.NewOutputClient(conn), nil
 }
 
+func newWords() *words {
+	l := &words{}
+	l.more.L = &l.mu
+	return l
+}
+
 // words is a buffer for many writers.
 type words struct {
 	mu   sync.Mutex
+	more sync.Cond
 	text bytes.Buffer
+}
+
+// wait waits until a text was written, or d is over.
+func (l *words) wait(text string, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	over := false
+	defer time.AfterFunc(d, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		over = true
+		l.more.Broadcast()
+	}).Stop()
+	for !over && !bytes.Contains(l.text.Bytes(), []byte(text)) {
+		l.more.Wait()
+	}
 }
 
 func (l *words) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.more.Broadcast()
 	return l.text.Write(text)
 }
 

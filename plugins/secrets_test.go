@@ -190,9 +190,7 @@ func keepsSecrets(t *testing.T, name string, config map[string]any, mustFail boo
 	}
 	// The runtime prints every goroutine with its arguments, as in a crash.
 	p.cmd.Process.Signal(syscall.SIGQUIT)
-	for end := time.Now().Add(10 * time.Second); !strings.Contains(p.log.String(), "goroutine 1 ") && time.Now().Before(end); {
-		time.Sleep(5 * time.Millisecond)
-	}
+	p.log.wait("goroutine 1 ", 10*time.Second)
 	p.stop()
 	if !strings.Contains(p.log.String(), "SIGQUIT") {
 		t.Errorf("the process did not crash: %s", clip(p.log.String()))

@@ -54,8 +54,16 @@ type pager struct {
 	err   error
 }
 
-func (p pager) Deliver(context.Context, []sdk.Alert) error { time.Sleep(p.takes); return p.err }
-func (p pager) Close() error                               { return nil }
+func (p pager) Deliver(ctx context.Context, _ []sdk.Alert) error {
+	select {
+	case <-time.After(p.takes):
+		return p.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p pager) Close() error { return nil }
 
 func TestOnceDoesNotWaitForEverForRoomInABacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -31,13 +31,13 @@ func newNotified(t *testing.T) *notified {
 	return n
 }
 
-// eventually waits until the condition holds, for half a minute at most.
-func (n *notified) eventually(what string, ok func() bool) {
+// called waits until an action was called so often, for half a minute at most.
+func (n *notified) called(action string, times int) {
 	n.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			n.t.Fatal("in vain it was waited that ", what)
-		}
+	ctx, cancel := context.WithTimeout(n.t.Context(), 30*time.Second)
+	defer cancel()
+	if !n.queue.Called(ctx, action, times) {
+		n.t.Fatalf("%s was not called %d times", action, times)
 	}
 }
 
@@ -48,9 +48,8 @@ func (n *notified) receive(read func(o source.Object) error) (keys []string) {
 	ctx, cancel := context.WithCancel(n.t.Context())
 	defer cancel()
 	go func() {
-		for ctx.Err() == nil {
+		for n.queue.Polled(ctx) {
 			n.queue.Advance(time.Second)
-			time.Sleep(time.Millisecond)
 		}
 	}()
 	err := n.from.Scan(ctx, n.ledger, func(o source.Object) error {
@@ -193,7 +192,7 @@ func TestAMessageStaysHiddenWhileItsObjectIsRead(t *testing.T) {
 			return err
 		}
 		defer r.Close()
-		n.eventually("it is extended three times", func() bool { return n.queue.Calls()["ChangeMessageVisibility"] >= 3 })
+		n.called("ChangeMessageVisibility", 3) // it is extended
 		return n.commit(o)
 	})
 	if n.left() != 0 {
@@ -231,7 +230,7 @@ func TestTheQueueEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- n.from.Scan(ctx, n.ledger, func(source.Object) error { return nil }) }()
-	n.eventually("a second receive waits", func() bool { return n.queue.Calls()["ReceiveMessage"] >= 2 })
+	n.called("ReceiveMessage", 2)
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)

@@ -30,6 +30,7 @@ type Queue struct {
 	made     int            // messages and receipts so far
 	calls    map[string]int // by action
 	failures map[string]int // by action: how many more calls fail
+	polls    int            // long polls that wait
 	changed  chan struct{}  // closed and renewed with every change
 }
 
@@ -164,6 +165,7 @@ func (q *Queue) fails(action string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.calls[action]++
+	q.news()
 	if q.failures[action] > 0 {
 		q.failures[action]--
 		return true
@@ -217,14 +219,24 @@ func (q *Queue) batch(action string, in request) (any, *failure) {
 }
 
 // receive waits for messages and hands out some, each under a new receipt.
-func (q *Queue) receive(ctx context.Context, in request) []any {
+func (q *Queue) receive(ctx context.Context, in request) (out []any) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	until := q.now.Add(time.Duration(in.WaitTimeSeconds) * time.Second)
-	for {
-		if out := q.take(in); len(out) > 0 || !q.now.Before(until) || ctx.Err() != nil {
-			return out
-		}
+	q.polls++
+	defer func() { q.polls-- }()
+	q.news()
+	q.wait(ctx, func() bool {
+		out = q.take(in)
+		return len(out) > 0 || !q.now.Before(until)
+	})
+	return out
+}
+
+// wait waits until the condition holds; false when ctx ends before. q.mu is
+// held, but for while it waits.
+func (q *Queue) wait(ctx context.Context, holds func() bool) bool {
+	for !holds() {
 		changed := q.changed
 		q.mu.Unlock()
 		select {
@@ -232,7 +244,26 @@ func (q *Queue) receive(ctx context.Context, in request) []any {
 		case <-ctx.Done():
 		}
 		q.mu.Lock()
+		if ctx.Err() != nil {
+			return false
+		}
 	}
+	return true
+}
+
+// Polled waits until a long poll waits; false when ctx ends before.
+func (q *Queue) Polled(ctx context.Context) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.wait(ctx, func() bool { return q.polls > 0 })
+}
+
+// Called waits until an action ("ReceiveMessage") was called n times; false when
+// ctx ends before.
+func (q *Queue) Called(ctx context.Context, action string, n int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.wait(ctx, func() bool { return q.calls[action] >= n })
 }
 
 func (q *Queue) take(in request) []any {
