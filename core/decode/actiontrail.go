@@ -71,6 +71,7 @@ func fillActionTrailOCSF(ev *event.Event, d *document) {
 	if ev.Kind == "insight" {
 		insightOCSF(ev, d)
 	} else {
+		setStatus(ev)
 		ev.API.Request.UID = d.str(fRequestID)
 		ev.SrcEndpoint.VPCUID = d.word(fVPC)
 		ev.Actor.Session.CreatedTime = d.identity().session.created
@@ -84,6 +85,14 @@ func alibabaAccount(uid string) event.AccountRef { return account(uid, "Alibaba 
 
 // nothing reports whether a text stands for no value in ActionTrail.
 func nothing(s string) bool { return s == "" || s == "null" || s == "success" }
+
+// something is s, or "" when s says nothing.
+func something(s string) string {
+	if nothing(s) {
+		return ""
+	}
+	return s
+}
 
 func actionTrailAccess(rw []byte) string {
 	switch string(rw) {
@@ -235,17 +244,8 @@ func alibabaSecondFactor(d *document) (known, used bool) {
 // fillActionTrailOutcome: a code is an error everywhere, a message alone only
 // at sign-in.
 func fillActionTrailOutcome(ev *event.Event, d *document) {
-	if code := d.word(fErrorCode); !nothing(code) {
-		ev.StatusCode = code
-	}
-	if message := d.str(fErrorMessage); !nothing(message) {
-		ev.StatusDetail = message
-	}
-	ok := ev.StatusCode == ""
-	if signIns[ev.API.Operation] != 0 {
-		ok = ok && ev.StatusDetail == ""
-	}
-	setOutcome(ev, ok)
+	code, message := something(d.word(fErrorCode)), something(d.str(fErrorMessage))
+	setOutcome(ev, code, message, code == "" && (message == "" || signIns[ev.API.Operation] == 0))
 }
 
 func fillActionTrailResources(ev *event.Event, d *document) {

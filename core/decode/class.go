@@ -103,18 +103,26 @@ func firstWord(operation string) string {
 	return operation[:n]
 }
 
-// setOutcome sets status and outcome. An empty code with ok false is a failure
+// setOutcome sets error and outcome. An empty code with ok false is a failure
 // that came without one.
-func setOutcome(ev *event.Event, ok bool) {
-	ev.Error = event.Error{Code: ev.StatusCode, Message: ev.StatusDetail}
-	ev.API.Response.Error, ev.API.Response.ErrorMessage = ev.StatusCode, ev.StatusDetail
+func setOutcome(ev *event.Event, code, message string, ok bool) {
+	ev.Error = event.Error{Code: code, Message: message}
 	switch {
 	case ok:
-		ev.StatusID, ev.Status, ev.Outcome = 1, "Success", "success"
-	case isDenied(ev.StatusCode):
-		ev.StatusID, ev.Status, ev.Outcome = 2, "Failure", "denied"
+		ev.Outcome = "success"
+	case isDenied(code):
+		ev.Outcome = "denied"
 	default:
-		ev.StatusID, ev.Status, ev.Outcome = 2, "Failure", "failure"
+		ev.Outcome = "failure"
+	}
+}
+
+// setStatus says the outcome in OCSF's words.
+func setStatus(ev *event.Event) {
+	ev.StatusCode, ev.StatusDetail = ev.Error.Code, ev.Error.Message
+	ev.API.Response.Error, ev.API.Response.ErrorMessage = ev.Error.Code, ev.Error.Message
+	if ev.StatusID, ev.Status = 2, "Failure"; ev.Outcome == "success" {
+		ev.StatusID, ev.Status = 1, "Success"
 	}
 }
 

@@ -63,6 +63,7 @@ func fillCloudTrailOCSF(ev *event.Event, d *document) {
 	if ev.Kind == "insight" {
 		insightOCSF(ev, d)
 	} else {
+		setStatus(ev)
 		ev.API.Request.UID = d.str(fRequestID)
 		ev.SrcEndpoint.UID = d.word(fVPCEndpoint)
 		fillCloudTrailSession(ev, d)
@@ -181,12 +182,12 @@ func cloudTrailName(d *document, id *identity, kind, arn, issuer, invokedBy stri
 }
 
 func fillCloudTrailOutcome(ev *event.Event, d *document) {
-	ev.StatusCode, ev.StatusDetail = d.word(fErrorCode), d.str(fErrorMessage)
-	ok := ev.StatusCode == ""
+	code, message := d.word(fErrorCode), d.str(fErrorMessage)
+	ok := code == ""
 	if ev.API.Operation == "ConsoleLogin" && ok {
-		ok = ev.StatusDetail == ""
+		ok = message == ""
 	}
-	setOutcome(ev, ok && !(awsSignIn(ev.API.Operation) != 0 && signInFailed(ev, d)))
+	setOutcome(ev, code, message, ok && !(awsSignIn(ev.API.Operation) != 0 && signInFailed(ev, d)))
 }
 
 // signInFailed reads the result of a sign-in, or of a step of one, which stands

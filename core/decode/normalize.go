@@ -3,6 +3,7 @@ package decode
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math/bits"
 	"sync"
 
 	"github.com/trailship/trailship/core/event"
@@ -18,26 +19,21 @@ type format struct {
 	words   [6]field                           // that say what was done
 	outline func(ev *event.Event, d *document) // is made of words, but for an insight
 	begin   func(ev *event.Event, d *document) // what else no part names, after the outline
-	fill    [7]filling                         // in this order: each may use those before it
+	fill    [7]filling                         // of each closed part, in their order: it may use those before it
 	mapped  fieldSet
 }
 
 // filling makes one closed part of an event that was begun.
-type filling struct {
-	part event.Parts
-	fill func(ev *event.Event, d *document)
-}
+type filling func(ev *event.Event, d *document)
 
 // formats is the table of formats, in the order they are tried.
 var formats = [...]format{
 	{event.ActionTrail, isActionTrail, actionTrailWords, outlineActionTrail, beginActionTrail, [...]filling{
-		{event.PartID, setID}, {event.PartIP, setIP}, {event.PartUserAgent, setUserAgent}, {event.PartOutcome, fillActionTrailOutcome},
-		{event.PartPrincipal, fillActionTrailPrincipal}, {event.PartResources, fillActionTrailResources},
-		{event.PartOCSF, fillActionTrailOCSF}}, actionTrailMapped},
+		setID, setIP, setUserAgent, fillActionTrailOutcome, fillActionTrailPrincipal, fillActionTrailResources, fillActionTrailOCSF,
+	}, actionTrailMapped},
 	{event.CloudTrail, isCloudTrail, cloudTrailWords, outlineCloudTrail, beginCloudTrail, [...]filling{
-		{event.PartID, setID}, {event.PartIP, setIP}, {event.PartUserAgent, setUserAgent}, {event.PartOutcome, fillCloudTrailOutcome},
-		{event.PartPrincipal, fillCloudTrailPrincipal}, {event.PartResources, fillCloudTrailResources},
-		{event.PartOCSF, fillCloudTrailOCSF}}, cloudTrailMapped},
+		setID, setIP, setUserAgent, fillCloudTrailOutcome, fillCloudTrailPrincipal, fillCloudTrailResources, fillCloudTrailOCSF,
+	}, cloudTrailMapped},
 }
 
 // documents are for records that do not come from a Reader.
@@ -108,10 +104,11 @@ func (d *document) begin(ev *event.Event, rec *Record) error {
 // Fill makes closed parts of the event that was begun from d. An insight has
 // nothing but an id, a user agent and its OCSF form.
 func (d *document) Fill(ev *event.Event, parts event.Parts) {
-	for _, f := range d.format.fill {
-		if parts&f.part != 0 && (ev.Kind != "insight" || f.part&(event.PartID|event.PartUserAgent|event.PartOCSF) != 0) {
-			f.fill(ev, d)
-		}
+	if parts &= event.PartsClosed; ev.Kind == "insight" {
+		parts &= event.PartID | event.PartUserAgent | event.PartOCSF
+	}
+	for ; parts != 0; parts &= parts - 1 {
+		d.format.fill[bits.TrailingZeros16(uint16(parts/event.PartID))](ev, d)
 	}
 }
 

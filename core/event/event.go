@@ -144,8 +144,7 @@ func (e *Event) unbegin() {
 		e.Principal, e.Actor.User, e.Actor.Session = Principal{}, User{}, Session{}
 	}
 	if e.loaded&PartOutcome != 0 {
-		e.Outcome, e.Error, e.API.Response = "", Error{}, APIResponse{}
-		e.StatusID, e.Status, e.StatusCode, e.StatusDetail = 0, "", "", ""
+		e.Outcome, e.Error = "", Error{}
 	}
 	e.ID, e.IP, e.UserAgent, e.SrcEndpoint = "", "", "", Endpoint{}
 	e.loaded = 0

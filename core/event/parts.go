@@ -19,7 +19,7 @@ const (
 	PartID        Parts = 1 << (iota + 4) // ID
 	PartIP                                // IP
 	PartUserAgent                         // UserAgent
-	PartOutcome                           // Outcome, Error and the status
+	PartOutcome                           // Outcome and Error
 	PartPrincipal                         // Principal
 	PartResources                         // Resource, Resources
 	PartOCSF                              // everything else that is typed; needs the others

@@ -15,18 +15,20 @@ type index struct {
 	rest  []int32      // the cheapest first
 	begun []fieldIndex // what the outline of an event leads to
 	later []fieldIndex // what the other fields lead to
-	// Those of later that a person's number stands for.
-	personal struct{ from, to int }
+	// What those of the principal lead to: a person's number stands for all.
+	personal []fieldIndex
 
 	// Which parts of the event may lead to a rule: always, by what its outline
 	// is, and by what cheap parts say. Gates lead to Parts, not to rules.
 	always       event.Parts
 	gates, cheap []fieldIndex
+	remembered   int // fields whose texts a Matcher remembers
 }
 
 // fieldIndex is the part of an index that one field leads into.
 type fieldIndex struct {
 	name   string
+	number int // among those that are remembered
 	text   func(*frame) string
 	parts  event.Parts
 	equals map[string][]int32
@@ -50,18 +52,20 @@ type other struct {
 	rules []int32
 }
 
-// indexing is an index that is being made.
+// indexing is an index that is being made: its fields by their names.
 type indexing struct {
-	index
-	begun, later, gates, cheap map[string]*fieldIndex
-	gated                      []gated
+	rest                                 []int32
+	always                               event.Parts
+	begun, later, personal, gates, cheap map[string]*fieldIndex
+	gated                                []gated
 }
 
 // newIndex makes the index of the rules that are enabled, and says in each by
 // what it is found. Their anchors are forgotten.
 func newIndex(rules []*Rule) index {
 	s := survey(rules)
-	x := indexing{begun: map[string]*fieldIndex{}, later: map[string]*fieldIndex{}, gates: map[string]*fieldIndex{}, cheap: map[string]*fieldIndex{}}
+	fields := func() map[string]*fieldIndex { return map[string]*fieldIndex{} }
+	x := indexing{begun: fields(), later: fields(), personal: fields(), gates: fields(), cheap: fields()}
 	for i, r := range rules {
 		if r.Enabled {
 			x.insert(r, int32(i), s)
@@ -70,21 +74,22 @@ func newIndex(rules []*Rule) index {
 	}
 	x.shut()
 	slices.SortStableFunc(x.rest, func(a, b int32) int { return rules[a].cost() - rules[b].cost() })
-	x.index.begun, x.index.later, x.index.gates = prepared(x.begun), prepared(x.later), prepared(x.gates)
-	x.index.cheap = prepared(x.cheap)
-	x.findPersonal()
-	return x.index
+	return x.made()
 }
 
-// findPersonal finds the fields that are of the principal, which come together.
-func (x *index) findPersonal() {
-	personal := func(f fieldIndex) bool { return f.parts == event.PartPrincipal }
-	if from := slices.IndexFunc(x.later, personal); from >= 0 {
-		x.personal.from, x.personal.to = from, from+1
-		for x.personal.to < len(x.later) && personal(x.later[x.personal.to]) {
-			x.personal.to++
+// made is the index when nothing more is inserted.
+func (x *indexing) made() index {
+	out := index{
+		rest: x.rest, begun: prepared(x.begun), later: prepared(x.later), personal: prepared(x.personal),
+		always: x.always, gates: prepared(x.gates), cheap: prepared(x.cheap),
+	}
+	for _, fields := range [...][]fieldIndex{out.later, out.personal, out.cheap} {
+		for i := range fields {
+			fields[i].number = out.remembered
+			out.remembered++
 		}
 	}
+	return out
 }
 
 // insert puts a rule in its place.
@@ -96,15 +101,22 @@ func (x *indexing) insert(r *Rule, number int32, s surveyed) {
 	}
 	r.anchor = c.fields()
 	for _, a := range c {
-		fields := x.later
-		if slices.Contains(outlineFields, a.field) {
-			fields = x.begun
-		}
-		insert(fields, a, number)
+		insert(x.place(a.field), a, number)
 	}
 	if parts := c.parts(); parts != 0 {
 		x.gate(r.anchors, parts)
 	}
+}
+
+// place is where what a field leads to is inserted.
+func (x *indexing) place(field string) map[string]*fieldIndex {
+	switch {
+	case slices.Contains(outlineFields, field):
+		return x.begun
+	case partsOfField(field) == event.PartPrincipal:
+		return x.personal
+	}
+	return x.later
 }
 
 // gate notes for which events a rule with these anchors needs parts of it.

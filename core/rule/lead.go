@@ -106,44 +106,48 @@ type recalled struct {
 	field int
 }
 
-// lookUp appends the rules that a text leads to in the field of this number,
-// some twice. Texts of which more has to be asked than what they are equal to
-// are remembered: few addresses, agents and principals come at a time.
-func (m *Matcher) lookUp(dst []int32, number int, text string) []int32 {
-	f := &m.set.index.later[number]
+// lookUp appends what a text leads to in a field, some of it twice. Texts of
+// which more has to be asked than what they are equal to are remembered: few
+// addresses, agents and principals come at a time. Of the other fields the last
+// is: an object is of one region and one account.
+func (m *Matcher) lookUp(dst []int32, f *fieldIndex, text string) []int32 {
 	switch {
 	case text == "":
 		return append(dst, f.empty...)
-	case f.plain, len(text) > longestText:
+	case len(text) > longestText:
 		return f.search(dst, text)
 	}
 	if m.recalled == nil {
 		m.recalled = make([]recalled, textsKept)
+		m.last = make([]recalled, m.set.index.remembered)
 	}
-	t := &m.recalled[(maphash.String(memorySeed, text)+uint64(number))%textsKept]
-	if t.field == number && t.text == text {
+	t := &m.last[f.number]
+	if !f.plain {
+		t = &m.recalled[(maphash.String(memorySeed, text)+uint64(f.number))%textsKept]
+	}
+	if t.field == f.number && t.text == text {
 		return append(dst, t.rules...)
 	}
 	from := len(dst)
 	dst = f.search(dst, text)
 	if t.text = ""; len(dst)-from <= rulesKept {
-		t.text, t.field, t.rules = text, number, append(t.rules[:0], dst[from:]...)
+		t.text, t.field, t.rules = text, f.number, append(t.rules[:0], dst[from:]...)
 	}
 	return dst
 }
 
-// lookUpFields picks the rules that fields lead to of which the parts are wanted.
-func (m *Matcher) lookUpFields(from, to int, parts event.Parts) {
-	for i := from; i < to; i++ {
-		if field := &m.set.index.later[i]; m.frame.wants(field, parts) {
-			m.picked = m.lookUp(m.picked, i, field.text(&m.frame))
+// lookUpFields picks what fields lead to of which the parts are wanted.
+func (m *Matcher) lookUpFields(fields []fieldIndex, parts event.Parts) {
+	for i := range fields {
+		if f := &fields[i]; m.frame.wants(f, parts) {
+			m.picked = m.lookUp(m.picked, f, f.text(&m.frame))
 		}
 	}
 }
 
 // lookUpPerson picks the rules that who did it leads to. Few people come at a
 // time: mostly nothing has to be known of them but their number.
-func (m *Matcher) lookUpPerson(from, to int) {
+func (m *Matcher) lookUpPerson() {
 	if m.people == nil {
 		m.people = make([]personLead, peopleKept)
 	}
@@ -154,7 +158,7 @@ func (m *Matcher) lookUpPerson(from, to int) {
 		return
 	}
 	before := len(m.picked)
-	m.lookUpFields(from, to, event.PartPrincipal)
+	m.lookUpFields(m.set.index.personal, event.PartPrincipal)
 	if found := m.picked[before:]; number != 0 && len(found) <= rulesKept {
 		v.person, v.rules = number, append(v.rules[:0], found...)
 	}
@@ -164,11 +168,7 @@ func (m *Matcher) lookUpPerson(from, to int) {
 // ones say.
 func (m *Matcher) cheapLeads(v *lead) (parts event.Parts) {
 	m.picked = m.picked[:0]
-	for i := range m.set.index.cheap {
-		if field := &m.set.index.cheap[i]; m.frame.wants(field, v.parts) {
-			m.picked = field.search(m.picked, field.text(&m.frame))
-		}
-	}
+	m.lookUpFields(m.set.index.cheap, v.parts)
 	for _, p := range m.picked {
 		parts |= event.Parts(p)
 	}
@@ -188,11 +188,10 @@ func (m *Matcher) later(v *lead) []int32 {
 	x := &m.set.index
 	parts := v.parts | m.cheapLeads(v)
 	m.picked = m.picked[:0]
-	m.lookUpFields(0, x.personal.from, parts)
-	if parts&event.PartPrincipal != 0 && x.personal.to > 0 {
-		m.lookUpPerson(x.personal.from, x.personal.to)
+	m.lookUpFields(x.later, parts)
+	if parts&event.PartPrincipal != 0 && len(x.personal) > 0 {
+		m.lookUpPerson()
 	}
-	m.lookUpFields(x.personal.to, len(x.later), parts)
 	if len(m.picked) == 0 {
 		return nil
 	}

@@ -24,6 +24,7 @@ type Matcher struct {
 	leads         []lead             // by the number of an outline
 	people        []personLead       // by the number of a person
 	recalled      []recalled         // by the hash of a text
+	last          []recalled         // by the number of a field
 	frame         frame              // what closures see
 	failure       func(*Rule, error) // what happens to a failed evaluation
 }

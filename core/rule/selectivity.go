@@ -117,8 +117,12 @@ func (c clause) parts() (parts event.Parts) {
 	return parts
 }
 
-// What making a part of an event costs, measured in rules that are tried.
-const loadCost = 6
+// What making parts of an event costs, measured in rules that are tried. Who
+// did it is mostly known by number.
+const (
+	loadCost   = 6
+	personCost = 0.5
+)
 
 // choose is the clause that costs least: the rules in its place, as often as
 // events come there, and its share of loading what it looks at, of the events
@@ -144,8 +148,11 @@ func (s surveyed) loading(a anchors, parts event.Parts) (cost float64) {
 	if gate, chance := a.gate(clause.cheaply); gate != nil && parts&^cheap != 0 && chance < asked {
 		cost, asked = s.loading(a, gate.parts()), chance
 	}
-	if parts&^s.always != 0 {
-		cost += loadCost * asked / float64(s.parts[parts])
+	switch {
+	case parts&^s.always == 0:
+		return cost
+	case parts == event.PartPrincipal:
+		return cost + personCost*asked/float64(s.parts[parts])
 	}
-	return cost
+	return cost + loadCost*asked/float64(s.parts[parts])
 }
