@@ -11,15 +11,15 @@ import (
 type document struct {
 	raw      []byte
 	members  []rawjson.Member
-	names    rawjson.Names        // of members, as they come
-	at       [numFields]int32     // index in members + 1, 0 for absent
-	gen      uint64               // changes whenever the document does
-	format   *format              // what recognize found
-	text     *event.Text          // of the event that is being filled
-	people   people               // of the records before
-	outlines []outline            // of the records before, by hash
-	key      [longestOutline]byte // of an outline
-	buf      []byte               // a text that is being unescaped
+	names    rawjson.Names     // of members, as they come
+	at       [numFields]int32  // index in members + 1, 0 for absent
+	gen      uint64            // changes whenever the document does
+	format   *format           // what recognize found
+	text     *event.Text       // of the event that is being filled
+	people   people            // of the records before
+	outlines []outlineGroup    // of the records before, by hash
+	words    [saidWords][]byte // that say what was done
+	buf      []byte            // a text that is being unescaped
 }
 
 // parse reads raw, one object and nothing behind it, into d.

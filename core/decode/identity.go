@@ -204,7 +204,7 @@ func (id *identity) readSession(d *document, value []byte) {
 	}
 }
 
-// two finds two members in one walk.
+// two is member for two names in one walk.
 func two(object []byte, first, second string) (a, b []byte) {
 	for c := rawjson.Members(object); ; {
 		name, value, ok := c.Next()
@@ -214,10 +214,10 @@ func two(object []byte, first, second string) (a, b []byte) {
 		if value[0] == 'n' {
 			value = nil
 		}
-		switch string(name) {
-		case first:
+		switch {
+		case spells(name, first):
 			a = value
-		case second:
+		case spells(name, second):
 			b = value
 		}
 	}
@@ -226,21 +226,21 @@ func two(object []byte, first, second string) (a, b []byte) {
 // member is the value of a member, its first letter in either case; nil when
 // absent or null.
 func member(object []byte, name string) []byte {
-	var found []byte
-	var buf [32]byte
-	for c := rawjson.Members(object); ; {
-		raw, value, ok := c.Next()
-		if !ok {
-			break
-		}
-		if rawjson.Is(raw, name) || string(lowerFirst(&buf, raw)) == name {
-			found = value
-		}
+	value, _ := two(object, name, "")
+	return value
+}
+
+// spells reports that a raw name is an ASCII name, its first letter in either
+// case.
+func spells(raw []byte, name string) bool {
+	if len(raw) != len(name) {
+		return len(raw) > len(name) && escaped(raw) && rawjson.Is(raw, name)
 	}
-	if len(found) > 0 && found[0] == 'n' {
-		return nil
+	if string(raw) == name {
+		return true
 	}
-	return found
+	first := raw[0]
+	return first >= 'A' && first <= 'Z' && first|0x20 == name[0] && string(raw[1:]) == name[1:]
 }
 
 // setIP files the caller's address: an IP address, or the name of a service.

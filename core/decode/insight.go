@@ -2,23 +2,29 @@ package decode
 
 import "github.com/trailship/trailship/core/event"
 
+// insightWords are the source and the name of the calls an insight is about,
+// nil for what its details do not say.
+func insightWords(details []byte) (source, name []byte) {
+	return two(details, "eventSource", "eventName")
+}
+
 func fillCloudTrailInsight(ev *event.Event, d *document) {
-	details := d.value(fInsight)
-	ev.API.Service.Name = d.intern(member(details, "eventSource"))
+	source, name := insightWords(d.value(fInsight))
+	ev.API.Service.Name = d.intern(source)
 	ev.Service = awsService(ev.API.Service.Name)
-	fillInsight(ev, d, details)
+	fillInsight(ev, d, name)
 }
 
 func fillActionTrailInsight(ev *event.Event, d *document) {
-	details := d.value(fInsight)
-	if source := d.intern(member(details, "eventSource")); source != "" {
+	details, name := insightWords(d.value(fInsight))
+	if source := d.intern(details); source != "" {
 		ev.API.Service.Name, ev.Service = host(source), alibabaService(host(source))
 	}
-	fillInsight(ev, d, details)
+	fillInsight(ev, d, name)
 }
 
-func fillInsight(ev *event.Event, d *document, details []byte) {
-	ev.API.Operation = d.intern(member(details, "eventName"))
+func fillInsight(ev *event.Event, d *document, name []byte) {
+	ev.API.Operation = d.intern(name)
 	ev.Action = or(ev.API.Operation, or(d.word(fEventType), "unknown"))
 }
 

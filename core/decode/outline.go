@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"hash/maphash"
 	"sync/atomic"
 
 	"github.com/trailship/trailship/core/event"
@@ -11,68 +10,115 @@ import (
 // outline is what was done, in the words of an event: a trail has a few hundred
 // of them, whoever did it, and where.
 type outline struct {
-	number uint64  // the event's
-	format *format // of key, nil when nothing is remembered here
-	length uint8   // of key
-	key    [longestOutline]byte
+	number uint64          // the event's
+	format *format         // of words, nil when nothing is remembered here
+	ends   [saidWords]byte // of each of words
+	words  [longestOutline]byte
 
 	service, action, kind, access string
+	operation                     string
 	api                           event.APIService
 }
 
-// What a document remembers, in places by hash where the last one stays: 0.3
-// MiB, and up to 4 more of events' texts when each of them is the last of its
-// block (event.Text).
+// outlineGroup is where outlines are remembered whose words have the same hash.
+type outlineGroup struct {
+	tags  [4]uint32 // more of the hashes
+	next  uint8     // to be forgotten
+	known [4]outline
+}
+
+// What a document remembers: 0.3 MiB, and up to 4 more of events' texts when
+// each of them is the last of its block (event.Text).
 const (
-	outlinesKept   = 1024
+	outlineGroups  = 256
 	longestOutline = 143 // bytes in the record
+	saidWords      = 8   // those of a format, and two of what an insight is about
 )
 
-var (
-	outlineSeed = maphash.MakeSeed()
-	lastOutline atomic.Uint64 // number that was given away
-)
+// said are the words of a record that say what was done, and a hash of some.
+type said struct {
+	words [saidWords][]byte
+	hash  uint64
+}
+
+var lastOutline atomic.Uint64 // number that was given away
 
 // fillOutline says what was done. What is long, and what has escapes and would
-// keep a big block alive, is not remembered, nor are insights, which read more.
+// keep a big block alive, is not remembered.
 func (d *document) fillOutline(ev *event.Event) {
-	key := d.outlineKey()
 	if d.outlines == nil {
-		d.outlines = make([]outline, outlinesKept)
+		d.outlines = make([]outlineGroup, outlineGroups)
 	}
-	o := &d.outlines[maphash.Bytes(outlineSeed, key)%outlinesKept]
-	if o.format == d.format && string(o.key[:o.length]) == string(key) {
-		o.fill(ev)
-		return
+	var said said
+	said.read(d)
+	g, tag := &d.outlines[said.hash%outlineGroups], uint32(said.hash>>32)
+	for i := range g.tags {
+		if o := &g.known[i]; g.tags[i] == tag && o.format == d.format && o.says(&said) {
+			o.fill(ev)
+			return
+		}
 	}
 	d.format.outline(ev, d)
-	if ev.Kind != "insight" && len(key) > 0 && rawjson.Plain(key) {
-		o.remember(ev, d.format, key)
+	if said.short() {
+		g.tags[g.next] = tag
+		g.known[g.next].remember(ev, d.format, &said)
+		g.next = (g.next + 1) % uint8(len(g.tags))
 	}
 }
 
-// outlineKey is the words that say what was done, as the record has them; nil
-// when they are too long. It is good until the next call.
-func (d *document) outlineKey() []byte {
-	key := d.key[:0]
-	for _, f := range d.format.words {
-		word := d.value(f)
-		if len(key)+len(word) >= len(d.key) {
-			return nil
-		}
-		key = append(append(key, word...), ',')
+// read finds the words. The first three tell most outlines of a format apart.
+func (s *said) read(d *document) {
+	for i, f := range d.format.words {
+		s.words[i] = d.value(f)
 	}
-	return key
+	for _, word := range s.words[:3] {
+		s.hash = (s.hash ^ rawjson.Glance(word)) * 0x9e3779b97f4a7c15
+	}
+	if d.has(fInsight) {
+		source, name := insightWords(d.value(fInsight))
+		s.words[saidWords-2], s.words[saidWords-1] = source, name
+		s.hash = (s.hash ^ rawjson.Glance(source) ^ rawjson.Glance(name)<<1) * 0x9e3779b97f4a7c15
+	}
+}
+
+// short reports that the words can be remembered.
+func (s *said) short() bool {
+	length := 0
+	for _, word := range s.words {
+		if length += len(word); length > longestOutline || !rawjson.Plain(word) {
+			return false
+		}
+	}
+	return true
+}
+
+// says reports that these are the words of the outline.
+func (o *outline) says(s *said) bool {
+	from := 0
+	for i, word := range s.words {
+		end := int(o.ends[i])
+		if end-from != len(word) || len(word) > 0 && string(o.words[from:end]) != string(word) {
+			return false
+		}
+		from = end
+	}
+	return true
 }
 
 func (o *outline) fill(ev *event.Event) {
 	ev.Outline = o.number
 	ev.Service, ev.Action, ev.Kind, ev.Access = o.service, o.action, o.kind, o.access
-	ev.API.Service, ev.API.Operation = o.api, o.action
+	ev.API.Service, ev.API.Operation = o.api, o.operation
 }
 
-func (o *outline) remember(ev *event.Event, f *format, key []byte) {
-	o.number, o.format, o.length = lastOutline.Add(1), f, uint8(copy(o.key[:], key))
-	o.service, o.action, o.kind, o.access, o.api = ev.Service, ev.Action, ev.Kind, ev.Access, ev.API.Service
+func (o *outline) remember(ev *event.Event, f *format, s *said) {
+	end := 0
+	for i, word := range s.words {
+		end += copy(o.words[end:], word)
+		o.ends[i] = uint8(end)
+	}
+	o.number, o.format = lastOutline.Add(1), f
+	o.service, o.action, o.kind, o.access = ev.Service, ev.Action, ev.Kind, ev.Access
+	o.operation, o.api = ev.API.Operation, ev.API.Service
 	ev.Outline = o.number
 }

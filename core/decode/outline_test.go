@@ -23,7 +23,7 @@ var wordings = map[string][]string{
 	"readOnly":        {"", `null`, `""`, `true`, `false`, `"true"`, `"false"`},
 	"managementEvent": {"", `null`, `true`, `false`, `"false"`},
 	"eventRW":         {"", `null`, `"Read"`, `"Write"`, `"Re\u0061d"`},
-	"insightDetails":  {"", `{"eventSource":"ec2.amazonaws.com","eventName":"RunInstances"}`, `{"eventName":"Other"}`},
+	"insightDetails":  {"", `null`, `{"eventSource":"ec2.amazonaws.com","eventName":"RunInstances"}`, `{"EventName":"RunInstances"}`, `{"eventName":"Other","eventName":null}`, `{"eventName":"Ot\u0068er"}`, `"eventName"`},
 }
 
 // records writes an object of records that differ in nothing but how they say
@@ -103,7 +103,7 @@ func newRecord(t *rapid.T, raw []byte) Record {
 
 // TestMoreOutlinesThanAreRememberedAreToldApart: twice, the second time back.
 func TestMoreOutlinesThanAreRememberedAreToldApart(t *testing.T) {
-	const n = 3 * outlinesKept
+	const n = 3 * 4 * outlineGroups
 	var object bytes.Buffer
 	for i := range 2 * n {
 		fmt.Fprintf(&object, `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","awsRegion":"r","eventSource":"s.amazonaws.com","eventName":"Do%d"}`, min(i, 2*n-1-i))
@@ -125,8 +125,8 @@ func TestMoreOutlinesThanAreRememberedAreToldApart(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatIsShortPlainAndNoInsightHasANumber, which stays the same.
-func TestOnlyWhatIsShortPlainAndNoInsightHasANumber(t *testing.T) {
+// TestOnlyWhatIsShortAndPlainHasANumber, which stays the same.
+func TestOnlyWhatIsShortAndPlainHasANumber(t *testing.T) {
 	for _, c := range []struct {
 		words string
 		want  bool
@@ -136,7 +136,8 @@ func TestOnlyWhatIsShortPlainAndNoInsightHasANumber(t *testing.T) {
 		{`"eventName":null`, true},
 		{`"eventName":"D\u0065crypt"`, false},
 		{`"eventName":"` + strings.Repeat("D", longestOutline) + `"`, false},
-		{`"eventCategory":"Insight","insightDetails":{"eventName":"Decrypt"}`, false},
+		{`"eventCategory":"Insight","insightDetails":{"eventName":"Decrypt"}`, true},
+		{`"eventCategory":"Insight","insightDetails":{"eventName":"D\u0065crypt"}`, false},
 	} {
 		record := `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","awsRegion":"r","recipientAccountId":"1",` + c.words + `}`
 		numbers := numbersOf(t, record, func(ev *event.Event) uint64 { return ev.Outline })

@@ -1,8 +1,6 @@
 package event
 
 import (
-	"encoding/binary"
-	"math/bits"
 	"strings"
 
 	"github.com/trailship/trailship/core/event/rawjson"
@@ -73,16 +71,8 @@ func (t *Text) Seen(b []byte) string {
 	return ""
 }
 
-// place is where b is remembered, found by its length and three places in it:
-// hashing all of it costs more than the rare miss.
+// place is where b is remembered: to hash all of it costs more than the rare
+// miss.
 func place(b []byte) uint64 {
-	n := len(b)
-	h := uint64(n)
-	if n >= 8 {
-		h ^= binary.LittleEndian.Uint64(b) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(b[n-8:]), 21) ^
-			bits.RotateLeft64(binary.LittleEndian.Uint64(b[n/2-4:]), 42)
-	} else {
-		h ^= uint64(b[0])<<8 ^ uint64(b[n/2])<<16 ^ uint64(b[n-1])<<24
-	}
-	return h * 0x9e3779b97f4a7c15 >> (64 - seenBits)
+	return rawjson.Glance(b) * 0x9e3779b97f4a7c15 >> (64 - seenBits)
 }

@@ -2,9 +2,24 @@ package rawjson
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
+
+// Glance is a hash of a text's length and of three places in it, to find what
+// was remembered of it: texts that differ elsewhere have the same one.
+func Glance(text []byte) uint64 {
+	n := len(text)
+	switch {
+	case n >= 8:
+		return uint64(n) ^ binary.LittleEndian.Uint64(text) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(text[n-8:]), 21) ^
+			bits.RotateLeft64(binary.LittleEndian.Uint64(text[n/2-4:]), 42)
+	case n > 0:
+		return uint64(n) ^ uint64(text[0])<<8 ^ uint64(text[n/2])<<16 ^ uint64(text[n-1])<<24
+	}
+	return 0
+}
 
 // Plain reports whether text, taken from between the quotes of a JSON string,
 // is ASCII without escapes: that is, already the string's value.
