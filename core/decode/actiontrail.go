@@ -241,11 +241,14 @@ func alibabaSecondFactor(d *document) (known, used bool) {
 	return !nothing(string(checked)), used
 }
 
+func fillActionTrailError(ev *event.Event, d *document) {
+	ev.Error = event.Error{Code: something(d.word(fErrorCode)), Message: something(d.str(fErrorMessage))}
+}
+
 // fillActionTrailOutcome: a code is an error everywhere, a message alone only
 // at sign-in.
-func fillActionTrailOutcome(ev *event.Event, d *document) {
-	code, message := something(d.word(fErrorCode)), something(d.str(fErrorMessage))
-	setOutcome(ev, code, message, code == "" && (message == "" || signIns[ev.API.Operation] == 0))
+func fillActionTrailOutcome(ev *event.Event, _ *document) {
+	setOutcome(ev, ev.Error.Code == "" && (ev.Error.Message == "" || signIns[ev.API.Operation] == 0))
 }
 
 func fillActionTrailResources(ev *event.Event, d *document) {

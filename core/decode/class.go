@@ -103,14 +103,13 @@ func firstWord(operation string) string {
 	return operation[:n]
 }
 
-// setOutcome sets error and outcome. An empty code with ok false is a failure
-// that came without one.
-func setOutcome(ev *event.Event, code, message string, ok bool) {
-	ev.Error = event.Error{Code: code, Message: message}
+// setOutcome sets the outcome. An empty code with ok false is a failure that
+// came without one.
+func setOutcome(ev *event.Event, ok bool) {
 	switch {
 	case ok:
 		ev.Outcome = "success"
-	case isDenied(code):
+	case isDenied(ev.Error.Code):
 		ev.Outcome = "denied"
 	default:
 		ev.Outcome = "failure"

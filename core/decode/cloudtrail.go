@@ -181,13 +181,16 @@ func cloudTrailName(d *document, id *identity, kind, arn, issuer, invokedBy stri
 	return name
 }
 
+func fillCloudTrailError(ev *event.Event, d *document) {
+	ev.Error = event.Error{Code: d.word(fErrorCode), Message: d.str(fErrorMessage)}
+}
+
 func fillCloudTrailOutcome(ev *event.Event, d *document) {
-	code, message := d.word(fErrorCode), d.str(fErrorMessage)
-	ok := code == ""
+	ok := ev.Error.Code == ""
 	if ev.API.Operation == "ConsoleLogin" && ok {
-		ok = message == ""
+		ok = ev.Error.Message == ""
 	}
-	setOutcome(ev, code, message, ok && !(awsSignIn(ev.API.Operation) != 0 && signInFailed(ev, d)))
+	setOutcome(ev, ok && !(awsSignIn(ev.API.Operation) != 0 && signInFailed(ev, d)))
 }
 
 // signInFailed reads the result of a sign-in, or of a step of one, which stands

@@ -19,7 +19,7 @@ type format struct {
 	words   [6]field                           // that say what was done
 	outline func(ev *event.Event, d *document) // is made of words, but for an insight
 	begin   func(ev *event.Event, d *document) // what else no part names, after the outline
-	fill    [7]filling                         // of each closed part, in their order: it may use those before it
+	fill    [8]filling                         // of each closed part, in their order: it may use those before it
 	mapped  fieldSet
 }
 
@@ -29,10 +29,10 @@ type filling func(ev *event.Event, d *document)
 // formats is the table of formats, in the order they are tried.
 var formats = [...]format{
 	{event.ActionTrail, isActionTrail, actionTrailWords, outlineActionTrail, beginActionTrail, [...]filling{
-		setID, setIP, setUserAgent, fillActionTrailOutcome, fillActionTrailPrincipal, fillActionTrailResources, fillActionTrailOCSF,
+		setID, setIP, setUserAgent, fillActionTrailError, fillActionTrailOutcome, fillActionTrailPrincipal, fillActionTrailResources, fillActionTrailOCSF,
 	}, actionTrailMapped},
 	{event.CloudTrail, isCloudTrail, cloudTrailWords, outlineCloudTrail, beginCloudTrail, [...]filling{
-		setID, setIP, setUserAgent, fillCloudTrailOutcome, fillCloudTrailPrincipal, fillCloudTrailResources, fillCloudTrailOCSF,
+		setID, setIP, setUserAgent, fillCloudTrailError, fillCloudTrailOutcome, fillCloudTrailPrincipal, fillCloudTrailResources, fillCloudTrailOCSF,
 	}, cloudTrailMapped},
 }
 
@@ -96,6 +96,9 @@ func (d *document) begin(ev *event.Event, rec *Record) error {
 	ev.RequestRaw = d.value(fRequest)
 	ev.ResponseRaw = d.value(fResponse)
 	ev.Rest = d
+	if d.at[fErrorCode]|d.at[fErrorMessage] == 0 {
+		ev.Empty(event.PartError)
+	}
 	d.fillOutline(ev)
 	d.format.begin(ev, d)
 	return nil

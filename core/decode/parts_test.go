@@ -82,7 +82,7 @@ func TestAnEventIsEmptyAfterResetWhateverWasLoaded(t *testing.T) {
 }
 
 func TestTheOrderInWhichPartsAreLoadedDoesNotMatter(t *testing.T) {
-	parts := []event.Parts{event.PartID, event.PartIP, event.PartUserAgent, event.PartOutcome, event.PartPrincipal, event.PartResources, event.PartOCSF,
+	parts := []event.Parts{event.PartID, event.PartIP, event.PartUserAgent, event.PartError, event.PartOutcome, event.PartPrincipal, event.PartResources, event.PartOCSF,
 		event.PartRequest, event.PartResponse, event.PartRaw, event.PartUnmapped}
 	for _, file := range fixtures(t) {
 		object := readable(t, file)

@@ -88,7 +88,8 @@ type Event struct {
 	UnmappedRaw []Pair `expr:"-"` // members of unmapped, in record order
 	Text        *Text  `expr:"-"` // where the strings live; kept by Reset
 	Rest        Filler `expr:"-"` // makes the closed parts that Load is asked for; nil: they are there
-	loaded      Parts
+	loaded      Parts  // that were made
+	empty       Parts  // of which there is nothing to make
 
 	// Outline numbers what was done: two events of one process with the same
 	// number, other than 0, have the same Format, Provider, Service, Action, Kind
@@ -128,7 +129,7 @@ func (e *Event) Reset() {
 }
 
 // partsSmall are the closed parts that most events meet a rule for, if any.
-const partsSmall = PartID | PartIP | PartUserAgent | PartOutcome | PartPrincipal
+const partsSmall = PartID | PartIP | PartUserAgent | PartError | PartOutcome | PartPrincipal
 
 // unbegin empties an event that was begun and of which no more than small
 // parts were made, as of most: the rest of it is empty.
@@ -136,14 +137,14 @@ func (e *Event) unbegin() {
 	e.Time, e.Provider, e.Service, e.Action, e.Kind = time.Time{}, "", "", "", ""
 	e.Access, e.Account, e.Region = "", "", ""
 	e.API.Service, e.API.Operation, e.Format, e.Outline, e.Person = APIService{}, "", "", 0, 0
-	e.RawJSON, e.RequestRaw, e.ResponseRaw, e.Rest = nil, nil, nil, nil
+	e.RawJSON, e.RequestRaw, e.ResponseRaw, e.Rest, e.empty = nil, nil, nil, nil, 0
 	if e.loaded == 0 {
 		return
 	}
 	if e.loaded&PartPrincipal != 0 {
 		e.Principal, e.Actor.User, e.Actor.Session = Principal{}, User{}, Session{}
 	}
-	if e.loaded&PartOutcome != 0 {
+	if e.loaded&(PartError|PartOutcome) != 0 {
 		e.Outcome, e.Error = "", Error{}
 	}
 	e.ID, e.IP, e.UserAgent, e.SrcEndpoint = "", "", "", Endpoint{}

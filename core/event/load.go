@@ -6,6 +6,10 @@ import (
 	"github.com/trailship/trailship/core/event/rawjson"
 )
 
+// Empty says of an event that was begun that there is nothing in these closed
+// parts: Load has nothing to make.
+func (e *Event) Empty(parts Parts) { e.empty = parts & PartsClosed }
+
 // Load makes the parts that are wanted and not made yet. An open part that is
 // absent stays nil. The error says which open part is not JSON; the others are
 // loaded all the same, and that part is not tried again.
@@ -13,7 +17,10 @@ func (e *Event) Load(parts Parts) error {
 	if parts&PartUnmapped != 0 || parts&PartOCSF != 0 {
 		parts |= PartsClosed
 	}
-	if parts &^= e.loaded; parts == 0 {
+	if parts&PartOutcome != 0 {
+		parts |= PartError
+	}
+	if parts &^= e.loaded | e.empty; parts == 0 {
 		return nil
 	}
 	e.loaded |= parts

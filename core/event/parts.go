@@ -19,14 +19,15 @@ const (
 	PartID        Parts = 1 << (iota + 4) // ID
 	PartIP                                // IP
 	PartUserAgent                         // UserAgent
-	PartOutcome                           // Outcome and Error
+	PartError                             // Error
+	PartOutcome                           // Outcome; needs Error
 	PartPrincipal                         // Principal
 	PartResources                         // Resource, Resources
 	PartOCSF                              // everything else that is typed; needs the others
 
 	// PartsOpen and PartsClosed are all of a kind; PartsAll is everything.
 	PartsOpen   = PartRequest | PartResponse | PartRaw | PartUnmapped
-	PartsClosed = PartID | PartIP | PartUserAgent | PartOutcome | PartPrincipal | PartResources | PartOCSF
+	PartsClosed = PartID | PartIP | PartUserAgent | PartError | PartOutcome | PartPrincipal | PartResources | PartOCSF
 	PartsAll    = PartsOpen | PartsClosed
 )
 
@@ -42,7 +43,9 @@ func PartsOf(name string) Parts {
 		return PartIP
 	case "user_agent":
 		return PartUserAgent
-	case "outcome", "error":
+	case "error":
+		return PartError
+	case "outcome":
 		return PartOutcome
 	case "principal":
 		return PartPrincipal

@@ -102,7 +102,7 @@ func (a anchors) gate(accept func(clause) bool) (best clause, chance float64) {
 }
 
 // cheap are the parts that are worth making to know whether others have to be.
-const cheap = event.PartOutcome
+const cheap = event.PartError | event.PartOutcome
 
 // cheaply is a clause that cheap parts decide.
 func (c clause) cheaply() bool { return c.parts()&^cheap == 0 && !c.outlined() }
@@ -117,11 +117,11 @@ func (c clause) parts() (parts event.Parts) {
 	return parts
 }
 
-// What making parts of an event costs, measured in rules that are tried. Who
-// did it is mostly known by number.
+// What making parts of an event costs, measured in rules that are tried. Most
+// events have no error, and who did it is mostly known by number.
 const (
-	loadCost   = 6
-	personCost = 0.5
+	loadCost  = 6
+	knownCost = 0.5
 )
 
 // choose is the clause that costs least: the rules in its place, as often as
@@ -151,8 +151,8 @@ func (s surveyed) loading(a anchors, parts event.Parts) (cost float64) {
 	switch {
 	case parts&^s.always == 0:
 		return cost
-	case parts == event.PartPrincipal:
-		return cost + personCost*asked/float64(s.parts[parts])
+	case parts == event.PartPrincipal, parts == event.PartError:
+		return cost + knownCost*asked/float64(s.parts[parts])
 	}
 	return cost + loadCost*asked/float64(s.parts[parts])
 }
