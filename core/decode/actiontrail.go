@@ -50,7 +50,7 @@ func beginActionTrail(ev *event.Event, d *document) {
 	if ev.Account = d.identity().account; ev.Account == "" {
 		ev.Account = d.word(fRecipient)
 	}
-	ev.Region = d.word(fACSRegion)
+	ev.Region = d.steady(fACSRegion, &d.region)
 	if ev.Kind != "insight" {
 		fillActionTrailParameters(ev, d)
 		if ev.Account == d.identity().account {

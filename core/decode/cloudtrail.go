@@ -45,10 +45,10 @@ func outlineCloudTrail(ev *event.Event, d *document) {
 
 func beginCloudTrail(ev *event.Event, d *document) {
 	ev.Provider = "aws"
-	if ev.Account = d.word(fRecipient); ev.Account == "" {
+	if ev.Account = d.steady(fRecipient, &d.account); ev.Account == "" {
 		ev.Account = d.identity().account
 	}
-	ev.Region = d.word(fRegion)
+	ev.Region = d.steady(fRegion, &d.region)
 	if ev.Kind != "insight" {
 		ev.Person = d.person()
 	}

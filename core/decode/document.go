@@ -11,12 +11,14 @@ import (
 type document struct {
 	raw      []byte
 	members  []rawjson.Member
-	names    rawjson.Names     // of members, as they come
-	at       [numFields]int32  // index in members + 1, 0 for absent
-	gen      uint64            // changes whenever the document does
-	format   *format           // what recognize found
-	text     *event.Text       // of the event that is being filled
-	people   people            // of the records before
+	names    rawjson.Names    // of members, as they come
+	at       [numFields]int32 // index in members + 1, 0 for absent
+	gen      uint64           // changes whenever the document does
+	format   *format          // what recognize found
+	text     *event.Text      // of the event that is being filled
+	people   people           // of the records before
+	account  string           // of the record before, as is its region
+	region   string
 	outlines []outlineGroup    // of the records before, by hash
 	words    [saidWords][]byte // that say what was done
 	buf      []byte            // a text that is being unescaped
@@ -130,6 +132,21 @@ func (d *document) str(f field) string { return d.copy(d.value(f)) }
 
 // word is str for values that repeat from record to record.
 func (d *document) word(f field) string { return d.intern(d.value(f)) }
+
+// steady is word for what is the same in all records of most objects: last is
+// what it was before.
+func (d *document) steady(f field, last *string) string {
+	value := d.value(f)
+	text := inner(value)
+	if len(text) > 0 && string(text) == *last {
+		return *last
+	}
+	word := d.intern(value)
+	if *last = ""; len(text) <= longestOutline && rawjson.Plain(text) {
+		*last = word
+	}
+	return word
+}
 
 func (d *document) copy(value []byte) string { return d.text.Copy(d.plain(value)) }
 
