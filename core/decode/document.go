@@ -19,9 +19,8 @@ type document struct {
 	people   people           // of the records before
 	account  string           // of the record before, as is its region
 	region   string
-	outlines []outlineGroup    // of the records before, by hash
-	words    [saidWords][]byte // that say what was done
-	buf      []byte            // a text that is being unescaped
+	outlines []outlineGroup // of the records before, by hash
+	buf      []byte         // a text that is being unescaped
 }
 
 // parse reads raw, one object and nothing behind it, into d.
@@ -142,7 +141,7 @@ func (d *document) steady(f field, last *string) string {
 		return *last
 	}
 	word := d.intern(value)
-	if *last = ""; len(text) <= longestOutline && rawjson.Plain(text) {
+	if *last = ""; text != nil && len(text) <= longestOutline && rawjson.Plain(text) {
 		*last = word
 	}
 	return word

@@ -204,7 +204,8 @@ func (id *identity) readSession(d *document, value []byte) {
 	}
 }
 
-// two is member for two names in one walk.
+// two are the values of two members of an object, the first letter of their
+// names in either case; nil for what is absent or null. The last of several counts.
 func two(object []byte, first, second string) (a, b []byte) {
 	for c := rawjson.Members(object); ; {
 		name, value, ok := c.Next()
@@ -223,8 +224,7 @@ func two(object []byte, first, second string) (a, b []byte) {
 	}
 }
 
-// member is the value of a member, its first letter in either case; nil when
-// absent or null.
+// member is the value of one member, as two says.
 func member(object []byte, name string) []byte {
 	value, _ := two(object, name, "")
 	return value

@@ -16,8 +16,8 @@ func fillCloudTrailInsight(ev *event.Event, d *document) {
 }
 
 func fillActionTrailInsight(ev *event.Event, d *document) {
-	details, name := insightWords(d.value(fInsight))
-	if source := d.intern(details); source != "" {
+	source, name := insightWords(d.value(fInsight))
+	if source := d.intern(source); source != "" {
 		ev.API.Service.Name, ev.Service = host(source), alibabaService(host(source))
 	}
 	fillInsight(ev, d, name)

@@ -19,9 +19,14 @@ type format struct {
 	words   [6]field                           // that say what was done
 	outline func(ev *event.Event, d *document) // is made of words, but for an insight
 	begin   func(ev *event.Event, d *document) // what else no part names, after the outline
-	fill    [8]filling                         // of each closed part, in their order: it may use those before it
+	fill    [closedParts]filling               // in the order of the parts: each may use those before it
 	mapped  fieldSet
 }
+
+// closedParts is how many there are; a number that is wrong does not compile.
+const closedParts = 8
+
+var _ = [1]struct{}{}[event.PartOCSF-event.PartID<<(closedParts-1)]
 
 // filling makes one closed part of an event that was begun.
 type filling func(ev *event.Event, d *document)
@@ -97,7 +102,7 @@ func (d *document) begin(ev *event.Event, rec *Record) error {
 	ev.ResponseRaw = d.value(fResponse)
 	ev.Rest = d
 	if d.at[fErrorCode]|d.at[fErrorMessage] == 0 {
-		ev.Empty(event.PartError)
+		ev.LeaveOut(event.PartError)
 	}
 	d.fillOutline(ev)
 	d.format.begin(ev, d)

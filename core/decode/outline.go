@@ -20,9 +20,9 @@ type outline struct {
 	api                           event.APIService
 }
 
-// outlineGroup is where outlines are remembered whose words have the same hash.
+// outlineGroup is where outlines are remembered whose hashes begin alike.
 type outlineGroup struct {
-	tags  [4]uint32 // more of the hashes
+	tags  [4]uint32 // more of each hash
 	next  uint8     // to be forgotten
 	known [4]outline
 }
@@ -30,7 +30,7 @@ type outlineGroup struct {
 // What a document remembers: 0.3 MiB, and up to 4 more of events' texts when
 // each of them is the last of its block (event.Text).
 const (
-	outlineGroups  = 256
+	outlineBits    = 8   // of a hash: where it is remembered
 	longestOutline = 143 // bytes in the record
 	saidWords      = 8   // those of a format, and two of what an insight is about
 )
@@ -47,11 +47,11 @@ var lastOutline atomic.Uint64 // number that was given away
 // keep a big block alive, is not remembered.
 func (d *document) fillOutline(ev *event.Event) {
 	if d.outlines == nil {
-		d.outlines = make([]outlineGroup, outlineGroups)
+		d.outlines = make([]outlineGroup, 1<<outlineBits)
 	}
 	var said said
 	said.read(d)
-	g, tag := &d.outlines[said.hash%outlineGroups], uint32(said.hash>>32)
+	g, tag := &d.outlines[said.hash>>(64-outlineBits)], uint32(said.hash>>16)
 	for i := range g.tags {
 		if o := &g.known[i]; g.tags[i] == tag && o.format == d.format && o.says(&said) {
 			o.fill(ev)

@@ -103,7 +103,7 @@ func newRecord(t *rapid.T, raw []byte) Record {
 
 // TestMoreOutlinesThanAreRememberedAreToldApart: twice, the second time back.
 func TestMoreOutlinesThanAreRememberedAreToldApart(t *testing.T) {
-	const n = 3 * 4 * outlineGroups
+	const n = 3 * 4 << outlineBits
 	var object bytes.Buffer
 	for i := range 2 * n {
 		fmt.Fprintf(&object, `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","awsRegion":"r","eventSource":"s.amazonaws.com","eventName":"Do%d"}`, min(i, 2*n-1-i))
@@ -162,4 +162,33 @@ func numbersOf(t *testing.T, record string, number func(*event.Event) uint64) (n
 		numbers[i] = number(ev)
 	}
 	return numbers
+}
+
+// TestFewOutlinesOfATrailTakeEachOthersPlace: 300 calls of 30 services, twice.
+func TestFewOutlinesOfATrailTakeEachOthersPlace(t *testing.T) {
+	const n = 300
+	var object bytes.Buffer
+	for i := range 2 * n {
+		fmt.Fprintf(&object, `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","awsRegion":"r","eventSource":"service%d.amazonaws.com","eventName":"Describe%dThings"}`, i%30, i%n)
+	}
+	r, ev := NewReader(&object, Limits{}), new(event.Event)
+	var first [n]uint64
+	again := 0
+	for i := range 2 * n {
+		rec, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Begin(ev, rec); err != nil {
+			t.Fatal(err)
+		}
+		if i < n {
+			first[i] = ev.Outline
+		} else if ev.Outline == first[i-n] {
+			again++
+		}
+	}
+	if again < n*95/100 {
+		t.Errorf("%d of %d outlines were remembered", again, n)
+	}
 }

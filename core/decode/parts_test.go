@@ -69,7 +69,7 @@ func TestAFieldIsWholeOnceItsPartsAreLoaded(t *testing.T) {
 func TestAnEventIsEmptyAfterResetWhateverWasLoaded(t *testing.T) {
 	for _, file := range fixtures(t) {
 		object := readable(t, file)
-		for n := range event.Parts(128) {
+		for n := range event.Parts(1 << closedParts) {
 			parts := n * event.PartID // all sets of closed parts
 			ev := begun(t, object)
 			_ = ev.Load(parts)

@@ -89,7 +89,7 @@ type Event struct {
 	Text        *Text  `expr:"-"` // where the strings live; kept by Reset
 	Rest        Filler `expr:"-"` // makes the closed parts that Load is asked for; nil: they are there
 	loaded      Parts  // that were made
-	empty       Parts  // of which there is nothing to make
+	empty       Parts  // see LeaveOut
 
 	// Outline numbers what was done: two events of one process with the same
 	// number, other than 0, have the same Format, Provider, Service, Action, Kind

@@ -44,6 +44,29 @@ func TestLoadParsesOnlyWhatIsAsked(t *testing.T) {
 	}
 }
 
+// filled notes what is asked of it.
+type filled []Parts
+
+func (f *filled) Fill(_ *Event, parts Parts) { *f = append(*f, parts) }
+
+func TestLoadAsksForWhatIsMissingOnce(t *testing.T) {
+	var asked filled
+	ev := Event{Rest: &asked}
+	ev.LeaveOut(PartError)
+	for _, parts := range []Parts{PartError, PartIP, PartIP | PartID, PartOutcome, PartError | PartID} {
+		if err := ev.Load(parts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(filled{PartIP, PartID, PartOutcome}, asked); diff != "" {
+		t.Errorf("(-want +asked)\n%s", diff)
+	}
+	asked, ev = nil, Event{Rest: &asked}
+	if err := ev.Load(PartOutcome); err != nil || !cmp.Equal(asked, filled{PartError | PartOutcome}) {
+		t.Errorf("%v; the outcome needs the error: asked for %b", err, asked)
+	}
+}
+
 func TestLoadSaysWhichPartIsBroken(t *testing.T) {
 	ev := Event{ID: "e1", RequestRaw: []byte(`{`), ResponseRaw: []byte(`{"ok":true}`)}
 	err := ev.Load(PartRequest | PartResponse)

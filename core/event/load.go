@@ -6,9 +6,9 @@ import (
 	"github.com/trailship/trailship/core/event/rawjson"
 )
 
-// Empty says of an event that was begun that there is nothing in these closed
-// parts: Load has nothing to make.
-func (e *Event) Empty(parts Parts) { e.empty = parts & PartsClosed }
+// LeaveOut says that these closed parts of an event that was begun are empty:
+// Load asks nobody for them.
+func (e *Event) LeaveOut(parts Parts) { e.empty |= parts & PartsClosed }
 
 // Load makes the parts that are wanted and not made yet. An open part that is
 // absent stays nil. The error says which open part is not JSON; the others are

@@ -28,7 +28,7 @@ type index struct {
 // fieldIndex is the part of an index that one field leads into.
 type fieldIndex struct {
 	name   string
-	number int // among those that are remembered
+	number int // among the fields whose texts are remembered
 	text   func(*frame) string
 	parts  event.Parts
 	equals map[string][]int32
@@ -36,7 +36,7 @@ type fieldIndex struct {
 	ends   []affixes
 	holds  *substrings
 	others []other // texts it may differ from
-	plain  bool    // nothing but equals
+	plain  bool    // asks only what a text is, or is not
 	empty  []int32 // what the empty text leads to
 }
 

@@ -23,9 +23,10 @@ type personLead struct {
 }
 
 // What a Matcher remembers, in places where the last one stays: leads of so many
-// outlines, of so many people, and the rules of so many texts of so many bytes.
-// That is 0.2 MiB, 4 more when every list of rules is full, and up to 8 more of
-// events' texts when each of them is the last of its block (event.Text).
+// outlines, of so many people, and what so many texts of so many bytes lead to,
+// besides the last of each field. That is 0.2 MiB, 4 more when every list of rules
+// is full, and up to 9 more of events' texts when each of them is the last of its
+// block (event.Text).
 const (
 	leadsKept   = 2048
 	peopleKept  = 1024
@@ -99,17 +100,17 @@ func (m *Matcher) possible(r *Rule) (yes bool) {
 	return (r.formats == nil || r.formats[m.frame.ev.Format]) && (r.outline == nil || r.outline.test(&m.frame))
 }
 
-// recalled is a text of a field and the rules it leads to.
+// recalled is a text of a field and what it leads to.
 type recalled struct {
 	text  string // "" is nothing
 	rules []int32
-	field int
 }
 
 // lookUp appends what a text leads to in a field, some of it twice. Texts of
 // which more has to be asked than what they are equal to are remembered: few
 // addresses, agents and principals come at a time. Of the other fields the last
-// is: an object is of one region and one account.
+// is: an object is of one region and one account. In one place the same text is
+// of the same field: there are fewer fields than places.
 func (m *Matcher) lookUp(dst []int32, f *fieldIndex, text string) []int32 {
 	switch {
 	case text == "":
@@ -125,13 +126,13 @@ func (m *Matcher) lookUp(dst []int32, f *fieldIndex, text string) []int32 {
 	if !f.plain {
 		t = &m.recalled[(maphash.String(memorySeed, text)+uint64(f.number))%textsKept]
 	}
-	if t.field == f.number && t.text == text {
+	if t.text == text {
 		return append(dst, t.rules...)
 	}
 	from := len(dst)
 	dst = f.search(dst, text)
 	if t.text = ""; len(dst)-from <= rulesKept {
-		t.text, t.field, t.rules = text, f.number, append(t.rules[:0], dst[from:]...)
+		t.text, t.rules = text, append(t.rules[:0], dst[from:]...)
 	}
 	return dst
 }

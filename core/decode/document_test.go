@@ -1,0 +1,77 @@
+package decode
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/trailship/trailship/core/event"
+)
+
+// TestARegionIsTheRecordsOwnWhateverWasBefore, however both are written.
+func TestARegionIsTheRecordsOwnWhateverWasBefore(t *testing.T) {
+	written := []struct{ json, want string }{
+		{`"eu-west-1"`, "eu-west-1"}, {`"eu-west-1"`, "eu-west-1"}, {`"eu-west-2"`, "eu-west-2"}, {`"eu\u002dwest-2"`, "eu-west-2"},
+		{`"a\\u0031"`, `a\u0031`}, {`"a\u0031"`, "a1"}, {`"a1"`, "a1"}, {`null`, ""}, {`""`, ""}, {`17`, "17"}, {`"17"`, "17"}, {`{"a":1}`, ""},
+	}
+	var object bytes.Buffer
+	var want []string
+	for _, a := range written {
+		for _, b := range written {
+			for _, w := range []struct{ json, want string }{a, b} {
+				fmt.Fprintf(&object, `{"eventID":"e","eventSource":"kms.amazonaws.com","eventTime":"2026-08-01T09:00:00Z","awsRegion":%s,"recipientAccountId":%s}`, w.json, w.json)
+				want = append(want, w.want)
+			}
+		}
+	}
+	r, ev := NewReader(&object, Limits{}), new(event.Event)
+	for i, want := range want {
+		rec, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Begin(ev, rec); err != nil {
+			t.Fatal(err)
+		}
+		if ev.Region != want || ev.Account != want {
+			t.Errorf("record %d, %s: region %q, account %q, want %q", i, rec.Raw, ev.Region, ev.Account, want)
+		}
+	}
+}
+
+// normalized is the event of a record.
+func normalized(t *testing.T, record string) *event.Event {
+	t.Helper()
+	ev := new(event.Event)
+	if err := Normalize(ev, Record{Raw: []byte(record)}); err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+// TestNamesInSessionsMayBeginWithACapital, as some exports of ActionTrail do;
+// null is nothing.
+func TestNamesInSessionsMayBeginWithACapital(t *testing.T) {
+	const record = `{"eventId":"e","eventName":"ConsoleSignin","eventTime":"2026-08-01T09:00:00Z","acsRegion":"r","serviceName":"AasCustomer",%s}`
+	for _, c := range []struct{ said, mfa string }{
+		{`"userIdentity":{"type":"assumed-role","sessionContext":{"attributes":{"mfaAuthenticated":"true"}}}`, "yes"},
+		{`"UserIdentity":{"Type":"assumed-role","SessionContext":{"Attributes":{"MfaAuthenticated":"true"}}}`, "yes"},
+		{`"userIdentity":{"type":"assumed-role","sessionContext":{"attributes":{"mfaAuthenticated":null}}}`, ""},
+		{`"userIdentity":{"type":"ram-user"},"additionalEventData":{"isMFAChecked":null,"mfaChecked":"true"}`, "yes"},
+		{`"userIdentity":{"type":"ram-user"},"additionalEventData":{"isMFACheck\u0065d":"true"}`, "yes"},
+	} {
+		if ev := normalized(t, fmt.Sprintf(record, c.said)); ev.Principal.MFA != c.mfa {
+			t.Errorf("%s: mfa %q, want %q", c.said, ev.Principal.MFA, c.mfa)
+		}
+	}
+}
+
+// TestAMessageAloneIsAFailureOfSigningInAndOutOnly in ActionTrail.
+func TestAMessageAloneIsAFailureOfSigningInAndOutOnly(t *testing.T) {
+	for action, want := range map[string]string{"ConsoleSignin": "failure", "ConsoleSignout": "failure", "CreateKey": "success"} {
+		ev := normalized(t, `{"eventId":"e","eventName":"`+action+`","eventTime":"2026-08-01T09:00:00Z","acsRegion":"r","serviceName":"Kms","errorMessage":"no"}`)
+		if ev.Outcome != want || ev.Status == "" {
+			t.Errorf("%s: outcome %q, status %q, want %q", action, ev.Outcome, ev.Status, want)
+		}
+	}
+}
