@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"time"
 
@@ -22,8 +23,8 @@ const (
 	pieceBytes = 1 << 20
 	// So many bytes of alerts may wait for the committer; then readers wait.
 	waitingBytes = 16 << 20
-	// So often a reader looks whether the rules changed.
-	recordsPerLook = 512
+	// So often a reader looks whether the rules changed, and lets others compute.
+	recordsPerLook = 128
 	// So many records of one object are buried one by one; of an object with
 	// more damage than that the rest is only counted.
 	buriedPerObject = 100
@@ -111,6 +112,9 @@ func (r *reader) read(ctx context.Context, j job) {
 
 		if n%recordsPerLook == recordsPerLook-1 {
 			r.look()
+			// Go would let us compute for 10 ms at a time, and each step of a
+			// delivery or a commit wait as long.
+			runtime.Gosched()
 		}
 		if p.bytes >= pieceBytes {
 			r.send(p)
