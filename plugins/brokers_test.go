@@ -16,9 +16,23 @@ import (
 	"github.com/trailship/trailship/plugins/sdk/sdktest"
 )
 
-// intoKafka starts brokers that act on the suite's words, and reads their topic
-// along.
+// intoKafka is a topic as the conformance suite reads it, intoKafkaUntilAll one
+// that holds every hostile value.
 func intoKafka(t *testing.T) sdktest.Plugin {
+	plugin, topic := ontoTopic(t)
+	plugin.ReadBack = topic.held
+	return plugin
+}
+
+func intoKafkaUntilAll(t *testing.T) sdktest.Plugin {
+	plugin, topic := ontoTopic(t)
+	plugin.ReadBack = topic.all
+	return plugin
+}
+
+// ontoTopic starts brokers that act on the suite's words, and reads their topic
+// along.
+func ontoTopic(t *testing.T) (sdktest.Plugin, *bin) {
 	brokers, err := kfake.NewCluster(kfake.SeedTopics(2, "alerts"), kfake.EnableSASL(), kfake.Superuser("PLAIN", "trailship", "s3cr3t-password"),
 		kfake.BrokerConfigs(map[string]string{"message.max.bytes": "33554432"}))
 	if err != nil {
@@ -49,8 +63,7 @@ func intoKafka(t *testing.T) sdktest.Plugin {
 			"brokers": brokers.ListenAddrs(), "topic": "alerts", "compression": "none", "max_message": "32MiB", "timeout": "20s",
 			"sasl": map[string]any{"mechanism": "PLAIN", "username": "trailship", "password": "s3cr3t-password"},
 		}),
-		ReadBack: reading(t, brokers).held,
-	}
+	}, reading(t, brokers)
 }
 
 // writes says whether a request holds a record with a word.

@@ -230,9 +230,11 @@ func isPlain(v any) error {
 	return nil
 }
 
-func intoSyslogAsText(t *testing.T) sdktest.Plugin {
-	var got bin
-	return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": listenSyslog(t, &got), "format": "text"}), ReadBack: got.held}
+func intoSyslogAs(format string) func(t *testing.T) sdktest.Plugin {
+	return func(t *testing.T) sdktest.Plugin {
+		var got bin
+		return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": listenSyslog(t, &got), "format": format}), ReadBack: got.all}
+	}
 }
 
 func intoSyslogOverUDP(t *testing.T) sdktest.Plugin {
@@ -253,7 +255,7 @@ func intoSyslogOverUDP(t *testing.T) sdktest.Plugin {
 			got.add(string(text[:n]))
 		}
 	}()
-	return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": conn.LocalAddr().String(), "protocol": "udp"}), ReadBack: got.held}
+	return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": conn.LocalAddr().String(), "protocol": "udp"}), ReadBack: got.all}
 }
 
 // syslogHead is the header and the structured data of RFC 5424, with nothing in
@@ -343,11 +345,6 @@ func isInAnObject(a *pb.Alert, item string) error {
 		return fmt.Errorf("its key is %q", key)
 	}
 	return isTheAlert(a, line)
-}
-
-// conformanceOf is the destination an output has in the conformance suite.
-func conformanceOf(name string) func(*testing.T) sdktest.Plugin {
-	return func(t *testing.T) sdktest.Plugin { return destinations[name](t) }
 }
 
 func serve(t *testing.T, handle http.HandlerFunc) string {

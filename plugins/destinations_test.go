@@ -21,18 +21,50 @@ import (
 type bin struct {
 	mu    sync.Mutex
 	items []string
+	more  chan struct{} // closed with the next item; nil while nobody waits
 }
 
 func (b *bin) add(item string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.items = append(b.items, item)
+	if b.more != nil {
+		close(b.more)
+		b.more = nil
+	}
+}
+
+// wait returns when there are n items, or ctx is over.
+func (b *bin) wait(ctx context.Context, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.items) < n && ctx.Err() == nil {
+		if b.more == nil {
+			b.more = make(chan struct{})
+		}
+		more := b.more
+		b.mu.Unlock()
+		select {
+		case <-more:
+		case <-ctx.Done():
+		}
+		b.mu.Lock()
+	}
 }
 
 func (b *bin) held(context.Context) ([]string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.items[:len(b.items):len(b.items)], nil
+}
+
+// all is held once there is something of every hostile value: a message that was
+// sent need not be read yet.
+func (b *bin) all(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	b.wait(ctx, len(hostileValues))
+	return b.held(ctx)
 }
 
 func intoSlack(t *testing.T) sdktest.Plugin {

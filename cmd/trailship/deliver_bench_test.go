@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -179,8 +180,10 @@ func throughput(b *testing.B, alerts int, other sdk.Output) (perSecond, heap flo
 		defer runDeliverer(b, d)()
 	}
 	d := fileDeliverer(b, s, "file", 1000)
+	running := &firstSettled{Store: s, done: make(chan struct{})}
+	d.Store = running
 	defer runDeliverer(b, d)()
-	waitRunning(b, s, alerts)
+	running.wait(b)
 	began := time.Now()
 	left, err := s.Backlog("file")
 	if err != nil {
@@ -198,17 +201,25 @@ func throughput(b *testing.B, alerts int, other sdk.Output) (perSecond, heap flo
 	return perSecond, float64(m.HeapAlloc) / 1e6
 }
 
-// waitRunning waits until the first batch was settled: the program's start is
-// not to be measured.
-func waitRunning(b *testing.B, s store.Store, alerts int) {
+// firstSettled is a store that tells when the first batch is settled: the
+// program's start is not to be measured.
+type firstSettled struct {
+	store.Store
+	once sync.Once
+	done chan struct{}
+}
+
+func (f *firstSettled) Settle(output string, done []uint64, dead []store.Refusal) error {
+	err := f.Store.Settle(output, done, dead)
+	f.once.Do(func() { close(f.done) })
+	return err
+}
+
+func (f *firstSettled) wait(b *testing.B) {
 	b.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		left, err := s.Backlog("file")
-		if err != nil || time.Now().After(deadline) {
-			b.Fatal("the output does not start", err)
-		}
-		if left.Alerts < int64(alerts) {
-			return
-		}
+	select {
+	case <-f.done:
+	case <-time.After(time.Minute):
+		b.Fatal("the output does not start")
 	}
 }

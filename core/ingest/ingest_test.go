@@ -518,6 +518,7 @@ type memory struct {
 	scanned int
 	wake    chan struct{}
 	each    func()
+	poll    time.Duration // between two listings
 
 	finished []string
 
@@ -623,10 +624,16 @@ func (m *memory) Scan(ctx context.Context, ledger source.Ledger, yield func(sour
 	return nil
 }
 
-// Wait lets the test look and then scans again at once.
+// Wait lets the test look and then waits for the next listing.
 func (m *memory) Wait(ctx context.Context) error {
 	if m.each != nil {
 		m.each()
+	}
+	if m.poll > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(m.poll):
+		}
 	}
 	return ctx.Err()
 }

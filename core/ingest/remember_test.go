@@ -208,8 +208,8 @@ func TestACandidateIsDecidedByTheClockOnceNothingComes(t *testing.T) {
 		in.Now = func() time.Time { return time.Now().Add(shift) }
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		w.src.poll = time.Second
 		w.src.each = func() {
-			time.Sleep(time.Second)
 			if len(w.queued()) > 0 {
 				cancel()
 			}

@@ -192,10 +192,16 @@ func (r *rsyslog) message(t *testing.T, id string) understood {
 	return first
 }
 
+// eventually looks again and again: rsyslogd tells nobody.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(20 * time.Second)
+	for !condition() {
+		select {
+		case <-again.C:
+		case <-late:
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}

@@ -142,7 +142,7 @@ func TestASlowReaderIsNoSlowConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer r.Close()
-		for p := make([]byte, 100); ; time.Sleep(time.Minute) {
+		for p := make([]byte, 100); ; <-time.After(time.Minute) {
 			if _, err := r.Read(p); err == io.EOF {
 				break
 			} else if err != nil {
