@@ -71,7 +71,6 @@ func fillActionTrailOCSF(ev *event.Event, d *document) {
 	if ev.Kind == "insight" {
 		insightOCSF(ev, d)
 	} else {
-		setStatus(ev)
 		ev.API.Request.UID = d.str(fRequestID)
 		ev.SrcEndpoint.VPCUID = d.word(fVPC)
 		ev.Actor.Session.CreatedTime = d.identity().session.created

@@ -63,7 +63,6 @@ func fillCloudTrailOCSF(ev *event.Event, d *document) {
 	if ev.Kind == "insight" {
 		insightOCSF(ev, d)
 	} else {
-		setStatus(ev)
 		ev.API.Request.UID = d.str(fRequestID)
 		ev.SrcEndpoint.UID = d.word(fVPCEndpoint)
 		fillCloudTrailSession(ev, d)
@@ -186,10 +185,7 @@ func fillCloudTrailError(ev *event.Event, d *document) {
 }
 
 func fillCloudTrailOutcome(ev *event.Event, d *document) {
-	ok := ev.Error.Code == ""
-	if ev.API.Operation == "ConsoleLogin" && ok {
-		ok = ev.Error.Message == ""
-	}
+	ok := ev.Error.Code == "" && (ev.Error.Message == "" || ev.API.Operation != "ConsoleLogin")
 	setOutcome(ev, ok && !(awsSignIn(ev.API.Operation) != 0 && signInFailed(ev, d)))
 }
 

@@ -24,19 +24,11 @@ func TestARegionIsTheRecordsOwnWhateverWasBefore(t *testing.T) {
 			}
 		}
 	}
-	r, ev := NewReader(&object, Limits{}), new(event.Event)
-	for i, want := range want {
-		rec, err := r.Next()
-		if err != nil {
-			t.Fatal(err)
+	beginEach(t, len(want), &object, func(i int, ev *event.Event) {
+		if ev.Region != want[i] || ev.Account != want[i] {
+			t.Errorf("record %d, %s: region %q, account %q, want %q", i, ev.RawJSON, ev.Region, ev.Account, want[i])
 		}
-		if err := Begin(ev, rec); err != nil {
-			t.Fatal(err)
-		}
-		if ev.Region != want || ev.Account != want {
-			t.Errorf("record %d, %s: region %q, account %q, want %q", i, rec.Raw, ev.Region, ev.Account, want)
-		}
-	}
+	})
 }
 
 // normalized is the event of a record.

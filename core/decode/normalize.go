@@ -17,7 +17,7 @@ type format struct {
 	name    string
 	is      func(d *document) bool
 	words   [6]field                           // that say what was done
-	outline func(ev *event.Event, d *document) // is made of words, but for an insight
+	outline func(ev *event.Event, d *document) // is made of words, and of an insight's own
 	begin   func(ev *event.Event, d *document) // what else no part names, after the outline
 	fill    [closedParts]filling               // in the order of the parts: each may use those before it
 	mapped  fieldSet
@@ -101,7 +101,7 @@ func (d *document) begin(ev *event.Event, rec *Record) error {
 	ev.RequestRaw = d.value(fRequest)
 	ev.ResponseRaw = d.value(fResponse)
 	ev.Rest = d
-	if d.at[fErrorCode]|d.at[fErrorMessage] == 0 {
+	if !d.has(fErrorCode) && !d.has(fErrorMessage) {
 		ev.LeaveOut(event.PartError)
 	}
 	d.fillOutline(ev)
@@ -109,10 +109,10 @@ func (d *document) begin(ev *event.Event, rec *Record) error {
 	return nil
 }
 
-// Fill makes closed parts of the event that was begun from d. An insight has
+// Fill makes these closed parts of the event that was begun from d. An insight has
 // nothing but an id, a user agent and its OCSF form.
 func (d *document) Fill(ev *event.Event, parts event.Parts) {
-	if parts &= event.PartsClosed; ev.Kind == "insight" {
+	if ev.Kind == "insight" {
 		parts &= event.PartID | event.PartUserAgent | event.PartOCSF
 	}
 	for ; parts != 0; parts &= parts - 1 {
@@ -145,6 +145,7 @@ func (d *document) fillCommon(ev *event.Event) {
 	m.Product.Version = m.LogVersion
 	ev.API.Version = d.word(fAPIVersion)
 	ev.HTTPRequest.UserAgent = ev.UserAgent
+	setStatus(ev)
 }
 
 // setID takes the record's id, or makes one.

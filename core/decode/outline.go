@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"math/bits"
 	"sync/atomic"
 
 	"github.com/trailship/trailship/core/event"
@@ -72,12 +73,12 @@ func (s *said) read(d *document) {
 		s.words[i] = d.value(f)
 	}
 	for _, word := range s.words[:3] {
-		s.hash = (s.hash ^ rawjson.Glance(word)) * 0x9e3779b97f4a7c15
+		s.hash = bits.RotateLeft64(s.hash, 11) ^ rawjson.Glance(word)
 	}
 	if d.has(fInsight) {
 		source, name := insightWords(d.value(fInsight))
 		s.words[saidWords-2], s.words[saidWords-1] = source, name
-		s.hash = (s.hash ^ rawjson.Glance(source) ^ rawjson.Glance(name)<<1) * 0x9e3779b97f4a7c15
+		s.hash = bits.RotateLeft64(s.hash, 11) ^ rawjson.Glance(source) ^ bits.RotateLeft64(rawjson.Glance(name), 11)
 	}
 }
 

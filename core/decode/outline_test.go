@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -108,8 +109,21 @@ func TestMoreOutlinesThanAreRememberedAreToldApart(t *testing.T) {
 	for i := range 2 * n {
 		fmt.Fprintf(&object, `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","awsRegion":"r","eventSource":"s.amazonaws.com","eventName":"Do%d"}`, min(i, 2*n-1-i))
 	}
-	r, ev, outlines := NewReader(&object, Limits{}), new(event.Event), map[uint64]done{}
-	for i := range 2 * n {
+	outlines := map[uint64]done{}
+	beginEach(t, 2*n, &object, func(i int, ev *event.Event) {
+		want := done{event.CloudTrail, "aws", "s", fmt.Sprint("Do", min(i, 2*n-1-i)), "api", ""}
+		if was, known := outlines[ev.Outline]; doneIn(ev) != want || known && was != want || ev.Outline == 0 {
+			t.Fatalf("record %d: outline %d is %v, want %v; it was %v", i, ev.Outline, doneIn(ev), want, was)
+		}
+		outlines[ev.Outline] = want
+	})
+}
+
+// beginEach begins the n events of an object and hands each on.
+func beginEach(t *testing.T, n int, object io.Reader, begun func(i int, ev *event.Event)) {
+	t.Helper()
+	r, ev := NewReader(object, Limits{}), new(event.Event)
+	for i := range n {
 		rec, err := r.Next()
 		if err != nil {
 			t.Fatal(err)
@@ -117,11 +131,7 @@ func TestMoreOutlinesThanAreRememberedAreToldApart(t *testing.T) {
 		if err := Begin(ev, rec); err != nil {
 			t.Fatal(err)
 		}
-		want := done{event.CloudTrail, "aws", "s", fmt.Sprint("Do", min(i, 2*n-1-i)), "api", ""}
-		if was, known := outlines[ev.Outline]; doneIn(ev) != want || known && was != want || ev.Outline == 0 {
-			t.Fatalf("record %d: outline %d is %v, want %v; it was %v", i, ev.Outline, doneIn(ev), want, was)
-		}
-		outlines[ev.Outline] = want
+		begun(i, ev)
 	}
 }
 
@@ -150,17 +160,7 @@ func TestOnlyWhatIsShortAndPlainHasANumber(t *testing.T) {
 // numbersOf are the numbers of a record's event and of the same once more.
 func numbersOf(t *testing.T, record string, number func(*event.Event) uint64) (numbers [2]uint64) {
 	t.Helper()
-	r, ev := NewReader(strings.NewReader(record+record), Limits{}), new(event.Event)
-	for i := range numbers {
-		rec, err := r.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := Begin(ev, rec); err != nil {
-			t.Fatal(err)
-		}
-		numbers[i] = number(ev)
-	}
+	beginEach(t, 2, strings.NewReader(record+record), func(i int, ev *event.Event) { numbers[i] = number(ev) })
 	return numbers
 }
 
@@ -171,23 +171,15 @@ func TestFewOutlinesOfATrailTakeEachOthersPlace(t *testing.T) {
 	for i := range 2 * n {
 		fmt.Fprintf(&object, `{"eventID":"e","eventTime":"2026-08-01T09:00:00Z","awsRegion":"r","eventSource":"service%d.amazonaws.com","eventName":"Describe%dThings"}`, i%30, i%n)
 	}
-	r, ev := NewReader(&object, Limits{}), new(event.Event)
 	var first [n]uint64
 	again := 0
-	for i := range 2 * n {
-		rec, err := r.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := Begin(ev, rec); err != nil {
-			t.Fatal(err)
-		}
+	beginEach(t, 2*n, &object, func(i int, ev *event.Event) {
 		if i < n {
 			first[i] = ev.Outline
 		} else if ev.Outline == first[i-n] {
 			again++
 		}
-	}
+	})
 	if again < n*95/100 {
 		t.Errorf("%d of %d outlines were remembered", again, n)
 	}

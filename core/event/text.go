@@ -74,5 +74,5 @@ func (t *Text) Seen(b []byte) string {
 // place is where b is remembered: to hash all of it costs more than the rare
 // miss.
 func place(b []byte) uint64 {
-	return rawjson.Glance(b) * 0x9e3779b97f4a7c15 >> (64 - seenBits)
+	return rawjson.Glance(b) >> (64 - seenBits)
 }
