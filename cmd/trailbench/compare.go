@@ -5,33 +5,24 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // peers runs the job in turns with everything that is installed.
-func (b *bench) peers(ctx context.Context) (r report, err error) {
-	if err := r.about(ctx, b); err != nil {
-		return r, err
-	}
-	if err := b.noise(ctx, &r); err != nil {
-		return r, err
-	}
+func (b *bench) peers(ctx context.Context) (report, error) {
+	var parts []part
 	for _, p := range peers {
-		if !strings.Contains(p.name, b.only) {
-			continue
-		}
-		if lacks := b.missing(p); lacks != "" {
-			r.skip("%s: %s is missing; %s", p.name, lacks, p.install)
-			continue
-		}
-		if err := b.against(ctx, p, &r); err != nil {
-			return r, fmt.Errorf("comparing with %s: %w", p.name, err)
-		}
+		parts = append(parts, part{p.name, func(ctx context.Context, r *report) error { return b.compare(ctx, p, r) }})
 	}
-	if !strings.Contains("rules alone", b.only) {
-		return r, nil
+	return b.measure(ctx, append(parts, part{"rules alone", b.alone}))
+}
+
+// compare measures a peer, if it is installed.
+func (b *bench) compare(ctx context.Context, p peer, r *report) error {
+	if lacks := b.missing(p); lacks != "" {
+		r.skip("%s: %s is missing; %s", p.name, lacks, p.install)
+		return nil
 	}
-	return r, b.alone(ctx, &r)
+	return b.against(ctx, p, r)
 }
 
 // noise runs the job in turns with itself.
@@ -40,7 +31,6 @@ func (b *bench) noise(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(b.log, "running the job in turns with itself")
 	same := b.ours("trailship", c.dir, rules(conditions(10)))
 	d, err := inTurns(ctx, b.pairs, same, same)
 	if err != nil {
@@ -64,7 +54,7 @@ func (b *bench) against(ctx context.Context, p peer, r *report) error {
 		if n > 10 && !p.filters {
 			return nil
 		}
-		fmt.Fprintf(b.log, "running %s in turns with ours, %d conditions\n", p.name, n)
+		fmt.Fprintf(b.log, "in turns with ours, %d conditions\n", n)
 		theirs, err := p.job(b, c, conditions(n))
 		if err != nil {
 			return err

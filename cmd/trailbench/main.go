@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 )
@@ -121,6 +122,46 @@ func (b *bench) complete() error {
 		*path = whole
 	}
 	return os.MkdirAll(filepath.Join(b.dir, "trails"), 0o777)
+}
+
+// part is something to measure.
+type part struct {
+	name string
+	run  func(context.Context, *report) error
+}
+
+// measure measures those of the parts that are asked for, and the machine's
+// noise.
+func (b *bench) measure(ctx context.Context, parts []part) (r report, err error) {
+	asked, err := b.asked(parts)
+	if err != nil {
+		return r, err
+	}
+	if err := r.about(ctx, b); err != nil {
+		return r, err
+	}
+	for _, p := range append([]part{{"the machine's noise", b.noise}}, asked...) {
+		fmt.Fprintln(b.log, "measuring:", p.name)
+		if err := p.run(ctx, &r); err != nil {
+			return r, fmt.Errorf("measuring %s: %w", p.name, err)
+		}
+	}
+	return r, nil
+}
+
+// asked are the parts that -only names.
+func (b *bench) asked(parts []part) (asked []part, err error) {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+		if strings.Contains(strings.ToLower(p.name), strings.ToLower(b.only)) {
+			asked = append(asked, p)
+		}
+	}
+	if len(asked) == 0 {
+		err = fmt.Errorf("-only is %q, which is in none of these: %s", b.only, strings.Join(names, ", "))
+	}
+	return asked, err
 }
 
 // large are the trails of the size asked for, busy objects of 1,000 records;

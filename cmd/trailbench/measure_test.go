@@ -133,3 +133,16 @@ func TestMemoryIsThatOfAProcessAndItsChildren(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestOnlyNamesPartsInAnyCase(t *testing.T) {
+	parts := []part{{name: "duckdb"}, {name: "jq"}, {name: "gojq"}}
+	for only, want := range map[string]int{"": 3, "DuckDB": 1, "jq": 2} {
+		if asked, err := (&bench{only: only}).asked(parts); err != nil || len(asked) != want {
+			t.Errorf("-only %q: %d parts, %v, want %d", only, len(asked), err, want)
+		}
+	}
+	_, err := (&bench{only: "jk"}).asked(parts)
+	if want := `-only is "jk", which is in none of these: duckdb, jq, gojq`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -5,19 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // program measures trailship by itself.
-func (b *bench) program(ctx context.Context) (r report, err error) {
-	if err := r.about(ctx, b); err != nil {
-		return r, err
-	}
-	for _, part := range []struct {
-		name string
-		run  func(context.Context, *report) error
-	}{
-		{"the machine's noise", b.noise},
+func (b *bench) program(ctx context.Context) (report, error) {
+	return b.measure(ctx, []part{
 		{"the number of rules", b.ruleCount},
 		{"loading rules", b.loading},
 		{"every record alerts", b.everyRecord},
@@ -25,16 +17,7 @@ func (b *bench) program(ctx context.Context) (r report, err error) {
 		{"tiny objects", b.tiny},
 		{"two cores", b.cores},
 		{"ten times the trails", b.growth},
-	} {
-		if !strings.Contains(part.name, b.only) {
-			continue
-		}
-		fmt.Fprintln(b.log, "measuring:", part.name)
-		if err := part.run(ctx, &r); err != nil {
-			return r, fmt.Errorf("measuring %s: %w", part.name, err)
-		}
-	}
-	return r, nil
+	})
 }
 
 // empty is a folder without objects: what a run costs there is starting and
