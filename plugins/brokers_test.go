@@ -3,6 +3,7 @@ package plugins_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -16,24 +17,31 @@ import (
 	"github.com/trailship/trailship/plugins/sdk/sdktest"
 )
 
-// intoKafka is a topic as the conformance suite reads it, intoKafkaUntilAll one
-// that holds every hostile value.
+// intoKafka is a topic that is read along, intoKafkaToTheEnd one that is read
+// once, when nobody writes any more.
 func intoKafka(t *testing.T) sdktest.Plugin {
-	plugin, topic := ontoTopic(t)
-	plugin.ReadBack = topic.held
-	return plugin
+	brokers := startBrokers(t)
+	return sdktest.Plugin{Config: kafkaConfig(t, brokers), ReadBack: reading(t, brokers).held}
 }
 
-func intoKafkaUntilAll(t *testing.T) sdktest.Plugin {
-	plugin, topic := ontoTopic(t)
-	plugin.ReadBack = topic.all
-	return plugin
+func intoKafkaToTheEnd(t *testing.T) sdktest.Plugin {
+	brokers := startBrokers(t)
+	return sdktest.Plugin{Config: kafkaConfig(t, brokers), ReadBack: func(ctx context.Context) ([]string, error) { return readToTheEnd(ctx, brokers) }}
 }
 
-// ontoTopic starts brokers that act on the suite's words, and reads their topic
-// along.
-func ontoTopic(t *testing.T) (sdktest.Plugin, *bin) {
-	brokers, err := kfake.NewCluster(kfake.SeedTopics(2, "alerts"), kfake.EnableSASL(), kfake.Superuser("PLAIN", "trailship", "s3cr3t-password"),
+func kafkaConfig(t *testing.T, brokers *kfake.Cluster) json.RawMessage {
+	return asJSON(t, map[string]any{
+		"brokers": brokers.ListenAddrs(), "topic": "alerts", "compression": "none", "max_message": "32MiB", "timeout": "20s",
+		"sasl": map[string]any{"mechanism": "PLAIN", "username": "trailship", "password": "s3cr3t-password"},
+	})
+}
+
+// partitions of the topic.
+const partitions = 2
+
+// startBrokers starts brokers that act on the suite's words.
+func startBrokers(t *testing.T) *kfake.Cluster {
+	brokers, err := kfake.NewCluster(kfake.SeedTopics(partitions, "alerts"), kfake.EnableSASL(), kfake.Superuser("PLAIN", "trailship", "s3cr3t-password"),
 		kfake.BrokerConfigs(map[string]string{"message.max.bytes": "33554432"}))
 	if err != nil {
 		t.Fatal(err)
@@ -58,12 +66,7 @@ func ontoTopic(t *testing.T) (sdktest.Plugin, *bin) {
 		return nil, nil, false
 	})
 	t.Cleanup(func() { close(end) })
-	return sdktest.Plugin{
-		Config: asJSON(t, map[string]any{
-			"brokers": brokers.ListenAddrs(), "topic": "alerts", "compression": "none", "max_message": "32MiB", "timeout": "20s",
-			"sasl": map[string]any{"mechanism": "PLAIN", "username": "trailship", "password": "s3cr3t-password"},
-		}),
-	}, reading(t, brokers)
+	return brokers
 }
 
 // writes says whether a request holds a record with a word.
@@ -84,10 +87,9 @@ func writes(word string) func(kmsg.Request) bool {
 	}
 }
 
-// reading reads a topic until the test ends.
+// reading reads the topic until the test ends.
 func reading(t *testing.T, brokers *kfake.Cluster) *bin {
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers.ListenAddrs()...), kgo.ConsumeTopics("alerts"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.SASL(plain.Auth{User: "trailship", Pass: "s3cr3t-password"}.AsMechanism()))
+	client, err := consume(brokers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,4 +108,40 @@ func reading(t *testing.T, brokers *kfake.Cluster) *bin {
 		client.Close()
 	})
 	return &got
+}
+
+// readToTheEnd reads the topic as far as a last record of its own in each
+// partition.
+func readToTheEnd(ctx context.Context, brokers *kfake.Cluster) (items []string, err error) {
+	const end = "nothing comes after this"
+	client, err := consume(brokers, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	for p := range int32(partitions) {
+		if err := client.ProduceSync(ctx, &kgo.Record{Topic: "alerts", Partition: p, Value: []byte(end)}).FirstErr(); err != nil {
+			return nil, err
+		}
+	}
+	for ends := 0; ends < partitions; {
+		fetched := client.PollFetches(ctx)
+		if err := fetched.Err(); err != nil {
+			return nil, err
+		}
+		fetched.EachRecord(func(r *kgo.Record) {
+			if string(r.Value) == end {
+				ends++
+				return
+			}
+			items = append(items, string(r.Value))
+		})
+	}
+	return items, nil
+}
+
+// consume opens a client that reads the topic from its beginning.
+func consume(brokers *kfake.Cluster, more ...kgo.Opt) (*kgo.Client, error) {
+	return kgo.NewClient(append(more, kgo.SeedBrokers(brokers.ListenAddrs()...), kgo.ConsumeTopics("alerts"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.SASL(plain.Auth{User: "trailship", Pass: "s3cr3t-password"}.AsMechanism()))...)
 }

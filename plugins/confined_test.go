@@ -232,8 +232,8 @@ func isPlain(v any) error {
 
 func intoSyslogAs(format string) func(t *testing.T) sdktest.Plugin {
 	return func(t *testing.T) sdktest.Plugin {
-		var got bin
-		return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": listenSyslog(t, &got), "format": format}), ReadBack: got.all}
+		server := listenSyslog(t)
+		return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": server.Addr().String(), "format": format}), ReadBack: server.heldAtTheEnd}
 	}
 }
 
@@ -242,6 +242,7 @@ func intoSyslogOverUDP(t *testing.T) sdktest.Plugin {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const end = "nothing comes after this"
 	var got bin
 	done := make(chan struct{})
 	t.Cleanup(func() { conn.Close(); <-done })
@@ -249,13 +250,22 @@ func intoSyslogOverUDP(t *testing.T) sdktest.Plugin {
 		defer close(done)
 		for text := make([]byte, 1<<16); ; {
 			n, _, err := conn.ReadFrom(text)
-			if err != nil {
+			if err != nil || string(text[:n]) == end {
 				return
 			}
 			got.add(string(text[:n]))
 		}
 	}()
-	return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": conn.LocalAddr().String(), "protocol": "udp"}), ReadBack: got.all}
+	return sdktest.Plugin{
+		Config: asJSON(t, map[string]any{"address": conn.LocalAddr().String(), "protocol": "udp"}),
+		ReadBack: func(ctx context.Context) ([]string, error) {
+			if _, err := conn.WriteTo([]byte(end), conn.LocalAddr()); err != nil {
+				return nil, err
+			}
+			<-done
+			return got.held(ctx)
+		},
+	}
 }
 
 // syslogHead is the header and the structured data of RFC 5424, with nothing in

@@ -21,50 +21,18 @@ import (
 type bin struct {
 	mu    sync.Mutex
 	items []string
-	more  chan struct{} // closed with the next item; nil while nobody waits
 }
 
 func (b *bin) add(item string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.items = append(b.items, item)
-	if b.more != nil {
-		close(b.more)
-		b.more = nil
-	}
-}
-
-// wait returns when there are n items, or ctx is over.
-func (b *bin) wait(ctx context.Context, n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for len(b.items) < n && ctx.Err() == nil {
-		if b.more == nil {
-			b.more = make(chan struct{})
-		}
-		more := b.more
-		b.mu.Unlock()
-		select {
-		case <-more:
-		case <-ctx.Done():
-		}
-		b.mu.Lock()
-	}
 }
 
 func (b *bin) held(context.Context) ([]string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.items[:len(b.items):len(b.items)], nil
-}
-
-// all is held once there is something of every hostile value: a message that was
-// sent need not be read yet.
-func (b *bin) all(ctx context.Context) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	b.wait(ctx, len(hostileValues))
-	return b.held(ctx)
 }
 
 func intoSlack(t *testing.T) sdktest.Plugin {
@@ -109,29 +77,53 @@ func asAsked(r *http.Request, doc string) (status int, errorType string) {
 }
 
 func intoSyslog(t *testing.T) sdktest.Plugin {
-	var got bin
-	return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": listenSyslog(t, &got)}), ReadBack: got.held}
+	server := listenSyslog(t)
+	return sdktest.Plugin{Config: asJSON(t, map[string]any{"address": server.Addr().String()}), ReadBack: server.held}
 }
 
-// listenSyslog returns the address of a server that takes messages with their
-// length in front.
-func listenSyslog(t *testing.T, got *bin) string {
+// syslogServer takes messages with their length in front.
+type syslogServer struct {
+	net.Listener
+	conns sync.WaitGroup
+	bin
+}
+
+func listenSyslog(t *testing.T) *syslogServer {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var conns sync.WaitGroup
-	t.Cleanup(func() { l.Close(); conns.Wait() })
-	conns.Go(func() {
+	s := &syslogServer{Listener: l}
+	t.Cleanup(func() { s.Close(); s.conns.Wait() })
+	s.conns.Go(func() {
 		for {
-			conn, err := l.Accept()
+			conn, err := s.Accept()
 			if err != nil {
 				return
 			}
-			conns.Go(func() { readFrames(conn, got) })
+			s.conns.Go(func() { readFrames(conn, &s.bin) })
 		}
 	})
-	return l.Addr().String()
+	return s
+}
+
+// heldAtTheEnd is held once everything that was sent is read; senders must be
+// gone. Connections are accepted in order: after one of ours, there is no other.
+func (s *syslogServer) heldAtTheEnd(ctx context.Context) ([]string, error) {
+	last, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	defer last.Close()
+	if err := last.(*net.TCPConn).CloseWrite(); err != nil {
+		return nil, err
+	}
+	if _, err := io.ReadAll(last); err != nil {
+		return nil, err
+	}
+	s.Close()
+	s.conns.Wait()
+	return s.held(ctx)
 }
 
 // readFrames reads until the other side is done. What is no frame is kept too,

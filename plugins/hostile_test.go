@@ -69,7 +69,7 @@ var confinement = map[string][]confined{
 	"syslog":        {{"json", intoSyslogAs("json"), isASyslog(isTheAlert)}, {"text", intoSyslogAs("text"), isASyslog(prints)}, {"udp", intoSyslogOverUDP, isADatagram}},
 	"opensearch":    {{"", intoSearchAsLines, isADocument}},
 	"elasticsearch": {{"", intoSearchAsLines, isADocument}},
-	"kafka":         {{"", intoKafkaUntilAll, isTheAlert}},
+	"kafka":         {{"", intoKafkaToTheEnd, isTheAlert}},
 	"s3":            {{"", intoS3WithKeys, isInAnObject}},
 }
 

@@ -211,7 +211,9 @@ type firstSettled struct {
 
 func (f *firstSettled) Settle(output string, done []uint64, dead []store.Refusal) error {
 	err := f.Store.Settle(output, done, dead)
-	f.once.Do(func() { close(f.done) })
+	if err == nil {
+		f.once.Do(func() { close(f.done) })
+	}
 	return err
 }
 

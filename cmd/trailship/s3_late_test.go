@@ -90,7 +90,7 @@ func TestLateObjectsAreReadByADayThatPassesInSeconds(t *testing.T) {
 		src.step <- struct{}{}
 	}
 	<-src.idle
-	sum := stop()
+	sum := stop(len(deliveries))
 	if int(sum.Objects) != len(deliveries) {
 		t.Errorf("%d objects were read, want each of %d once", sum.Objects, len(deliveries))
 	}
@@ -128,8 +128,8 @@ func (s stepped) Wait(ctx context.Context) error {
 }
 
 // runLoop runs the ingest loop over a source into a store of its own. What it
-// returns ends it.
-func runLoop(t *testing.T, src source.Source, now func() time.Time) (store.Store, func() ingest.Summary) {
+// returns ends it once so many objects were read.
+func runLoop(t *testing.T, src source.Source, now func() time.Time) (store.Store, func(objects int) ingest.Summary) {
 	t.Helper()
 	st, err := bolt.Open(filepath.Join(t.TempDir(), "state.db"), bolt.Options{Now: now})
 	if err != nil {
@@ -150,10 +150,15 @@ func runLoop(t *testing.T, src source.Source, now func() time.Time) (store.Store
 		_, err := loop.Run(ctx)
 		done <- err
 	}()
-	return st, func() ingest.Summary {
-		// What was handed out is read to its end first.
-		for last := int64(-1); last != loop.Summary().Objects; <-time.After(50 * time.Millisecond) {
-			last = loop.Summary().Objects
+	return st, func(objects int) ingest.Summary {
+		late := time.After(time.Minute)
+		for int(loop.Summary().Objects) < objects {
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-late:
+				t.Errorf("%d of %d objects are read, and no more in a minute", loop.Summary().Objects, objects)
+				objects = 0
+			}
 		}
 		cancel()
 		if err := <-done; err != nil {

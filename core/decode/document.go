@@ -133,7 +133,8 @@ func (d *document) str(f field) string { return d.copy(d.value(f)) }
 func (d *document) word(f field) string { return d.intern(d.value(f)) }
 
 // steady is word for what is the same in all records of most objects: last is
-// what it was before.
+// what it was before, if it was a short and plain text. Others would keep much
+// memory, or not be what is written.
 func (d *document) steady(f field, last *string) string {
 	value := d.value(f)
 	text := inner(value)
@@ -141,11 +142,13 @@ func (d *document) steady(f field, last *string) string {
 		return *last
 	}
 	word := d.intern(value)
-	if *last = ""; text != nil && len(text) <= longestOutline && rawjson.Plain(text) {
+	if *last = ""; len(text) > 0 && len(text) <= longestSteady && rawjson.Plain(text) {
 		*last = word
 	}
 	return word
 }
+
+const longestSteady = 64 // bytes; regions and accounts have some twenty
 
 func (d *document) copy(value []byte) string { return d.text.Copy(d.plain(value)) }
 

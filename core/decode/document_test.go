@@ -45,15 +45,20 @@ func normalized(t *testing.T, record string) *event.Event {
 // null is nothing.
 func TestNamesInSessionsMayBeginWithACapital(t *testing.T) {
 	const record = `{"eventId":"e","eventName":"ConsoleSignin","eventTime":"2026-08-01T09:00:00Z","acsRegion":"r","serviceName":"AasCustomer",%s}`
-	for _, c := range []struct{ said, mfa string }{
-		{`"userIdentity":{"type":"assumed-role","sessionContext":{"attributes":{"mfaAuthenticated":"true"}}}`, "yes"},
-		{`"UserIdentity":{"Type":"assumed-role","SessionContext":{"Attributes":{"MfaAuthenticated":"true"}}}`, "yes"},
-		{`"userIdentity":{"type":"assumed-role","sessionContext":{"attributes":{"mfaAuthenticated":null}}}`, ""},
-		{`"userIdentity":{"type":"ram-user"},"additionalEventData":{"isMFAChecked":null,"mfaChecked":"true"}`, "yes"},
-		{`"userIdentity":{"type":"ram-user"},"additionalEventData":{"isMFACheck\u0065d":"true"}`, "yes"},
+	const created = 1785574800000 // 2026-08-01T09:00:00Z
+	for _, c := range []struct {
+		said, mfa string
+		created   int64
+	}{
+		{`"userIdentity":{"type":"assumed-role","sessionContext":{"attributes":{"mfaAuthenticated":"true","creationDate":"2026-08-01T09:00:00Z"}}}`, "yes", created},
+		{`"UserIdentity":{"Type":"assumed-role","SessionContext":{"Attributes":{"MfaAuthenticated":"true","CreationDate":"2026-08-01T09:00:00Z"}}}`, "yes", created},
+		{`"userIdentity":{"type":"assumed-role","sessionContext":{"attributes":{"mfaAuthenticated":null}}}`, "", 0},
+		{`"userIdentity":{"type":"ram-user"},"additionalEventData":{"isMFAChecked":null,"mfaChecked":"true"}`, "yes", 0},
+		{`"userIdentity":{"type":"ram-user"},"additionalEventData":{"isMFACheck\u0065d":"true"}`, "yes", 0},
 	} {
-		if ev := normalized(t, fmt.Sprintf(record, c.said)); ev.Principal.MFA != c.mfa {
-			t.Errorf("%s: mfa %q, want %q", c.said, ev.Principal.MFA, c.mfa)
+		ev := normalized(t, fmt.Sprintf(record, c.said))
+		if ev.Principal.MFA != c.mfa || ev.Actor.Session.CreatedTime != c.created {
+			t.Errorf("%s: mfa %q, created %d, want %q, %d", c.said, ev.Principal.MFA, ev.Actor.Session.CreatedTime, c.mfa, c.created)
 		}
 	}
 }

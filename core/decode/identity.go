@@ -204,8 +204,9 @@ func (id *identity) readSession(d *document, value []byte) {
 	}
 }
 
-// two are the values of two members of an object, the first letter of their
-// names in either case; nil for what is absent or null. The last of several counts.
+// two are the values of two members of an object whose names, when they begin
+// with a small letter, may begin with its capital too; nil for what is absent or
+// null. The last of several counts, however it is spelled.
 func two(object []byte, first, second string) (a, b []byte) {
 	for c := rawjson.Members(object); ; {
 		name, value, ok := c.Next()
@@ -230,8 +231,8 @@ func member(object []byte, name string) []byte {
 	return value
 }
 
-// spells reports that a raw name is an ASCII name, its first letter in either
-// case.
+// spells reports that a raw name is an ASCII name, or that name with a capital
+// first.
 func spells(raw []byte, name string) bool {
 	if len(raw) != len(name) {
 		return len(raw) > len(name) && escaped(raw) && rawjson.Is(raw, name)

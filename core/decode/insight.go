@@ -17,8 +17,8 @@ func fillCloudTrailInsight(ev *event.Event, d *document) {
 
 func fillActionTrailInsight(ev *event.Event, d *document) {
 	source, name := insightWords(d.value(fInsight))
-	if source := d.intern(source); source != "" {
-		ev.API.Service.Name, ev.Service = host(source), alibabaService(host(source))
+	if endpoint := d.intern(source); endpoint != "" {
+		ev.API.Service.Name, ev.Service = host(endpoint), alibabaService(host(endpoint))
 	}
 	fillInsight(ev, d, name)
 }

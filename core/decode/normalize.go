@@ -17,7 +17,7 @@ type format struct {
 	name    string
 	is      func(d *document) bool
 	words   [6]field                           // that say what was done
-	outline func(ev *event.Event, d *document) // is made of words, and of an insight's own
+	outline func(ev *event.Event, d *document) // is made of words, and of those in an insight's details
 	begin   func(ev *event.Event, d *document) // what else no part names, after the outline
 	fill    [closedParts]filling               // in the order of the parts: each may use those before it
 	mapped  fieldSet
@@ -26,7 +26,7 @@ type format struct {
 // closedParts is how many there are; a number that is wrong does not compile.
 const closedParts = 8
 
-var _ = [1]struct{}{}[event.PartOCSF-event.PartID<<(closedParts-1)]
+var _ = [1]struct{}{}[event.PartsClosed-(event.PartID<<closedParts-event.PartID)]
 
 // filling makes one closed part of an event that was begun.
 type filling func(ev *event.Event, d *document)

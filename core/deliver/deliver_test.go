@@ -62,7 +62,7 @@ func (f *fake) sent() []string {
 
 // pass lets time pass in a bubble, and what is due by then be done.
 func pass(d time.Duration) {
-	<-time.After(d)
+	<-time.After(d) // by the clock of the bubble
 	synctest.Wait()
 }
 

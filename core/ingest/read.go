@@ -23,8 +23,9 @@ const (
 	pieceBytes = 1 << 20
 	// So many bytes of alerts may wait for the committer; then readers wait.
 	waitingBytes = 16 << 20
-	// So often a reader looks whether the rules changed, and lets others compute.
-	recordsPerLook = 128
+	// After so many records, which take some 0.3 ms, a reader lets others have their
+	// turn, and looks whether the rules changed.
+	recordsPerTurn = 128
 	// So many records of one object are buried one by one; of an object with
 	// more damage than that the rest is only counted.
 	buriedPerObject = 100
@@ -63,6 +64,7 @@ type reader struct {
 	set     *rule.Set
 	matcher *rule.Matcher
 	chunk   *chunk // for payloads of alerts
+	records uint64 // read so far
 }
 
 func (in *Ingest) readAll(ctx context.Context) {
@@ -93,6 +95,12 @@ func (r *reader) read(ctx context.Context, j job) {
 			r.send(p.end(p.entry, nil))
 			return
 		}
+		if r.records++; r.records%recordsPerTurn == 0 {
+			// Go would let us compute for 10 ms at a time, and each step of a
+			// delivery or a commit wait as long.
+			runtime.Gosched()
+			r.look()
+		}
 		rec, err := r.decoder.Next()
 		rejected, err := rejection(err)
 		if err != nil {
@@ -110,12 +118,6 @@ func (r *reader) read(ctx context.Context, j job) {
 		}
 		p.entry.Records, p.entry.Failing = n+1, 0
 
-		if n%recordsPerLook == recordsPerLook-1 {
-			r.look()
-			// Go would let us compute for 10 ms at a time, and each step of a
-			// delivery or a commit wait as long.
-			runtime.Gosched()
-		}
 		if p.bytes >= pieceBytes {
 			r.send(p)
 			buried := p.buried

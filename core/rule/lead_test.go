@@ -132,29 +132,32 @@ func TestOnlyPartsThatMayMatterAreMade(t *testing.T) {
 	}
 }
 
-// TestWhatWasLookedUpIsRemembered: the last text of a field that is only compared,
-// and for a person what the principal leads to, nothing else.
-func TestWhatWasLookedUpIsRemembered(t *testing.T) {
+// TestWhatIsRememberedOfOneIsNotTakenForAnother: regions and people in turns.
+func TestWhatIsRememberedOfOneIsNotTakenForAnother(t *testing.T) {
 	m := load(t, "r.yaml", `rules:
-  - {id: a, title: T, severity: low, condition: 'region == "eu-west-1" and account != "1"'}
-  - {id: b, title: T, severity: low, condition: 'principal.arn contains "alice"'}
+  - {id: region, title: T, severity: low, condition: 'region == "eu-west-1" and account != "1"'}
+  - {id: alice, title: T, severity: low, condition: 'principal.arn contains "alice"'}
 `).NewMatcher()
-	ev := decrypt()
-	ev.Region, ev.Account, ev.Person, ev.Principal.ARN = "eu-west-1", "2", 7, "arn:aws:iam::2:user/alice"
-	for range 2 {
-		if got := m.Match(ev); len(got) != 2 {
-			t.Fatalf("%d rules match, want both", len(got))
+	for _, c := range []struct {
+		region, who string
+		person      uint64
+		want        []string
+	}{
+		{"eu-west-1", "alice", 7, []string{"alice", "region"}},
+		{"eu-west-1", "alice", 7, []string{"alice", "region"}},
+		{"eu-west-2", "bob", 8, nil},
+		{"eu-west-1", "bob", 8, []string{"region"}},
+		{"eu-west-2", "alice", 7, []string{"alice"}},
+		{"eu-west-2", "alice", 7 + peopleKept, []string{"alice"}},
+	} {
+		ev := decrypt()
+		ev.Region, ev.Account, ev.Person, ev.Principal.ARN = c.region, "2", c.person, "arn:aws:iam::2:user/"+c.who
+		var got []string
+		for _, match := range m.Match(ev) {
+			got = append(got, match.Rule.ID)
 		}
-	}
-	regions := slices.IndexFunc(m.set.index.later, func(f fieldIndex) bool { return f.name == "region" })
-	if got := m.last[m.set.index.later[regions].number]; got.text != "eu-west-1" || !slices.Equal(got.rules, []int32{0}) {
-		t.Errorf("of the region %+v is remembered", got)
-	}
-	if got := m.people[7]; got.person != 7 || !slices.Equal(got.rules, []int32{1}) {
-		t.Errorf("of the person %+v is remembered", got)
-	}
-	ev.Region, ev.Person, ev.Principal.ARN = "eu-west-2", 8, "arn:aws:iam::2:user/bob"
-	if got := m.Match(ev); len(got) != 0 {
-		t.Errorf("%s matches another region and person", got[0].Rule.ID)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s in %q: %v match, want %v", c.who, c.region, got, c.want)
+		}
 	}
 }

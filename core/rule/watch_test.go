@@ -337,7 +337,7 @@ func watchTrees(t *testing.T, w *Watcher) *atomic.Pointer[digest] {
 
 // pass lets time pass in a bubble, and what is due by then be done.
 func pass(d time.Duration) {
-	<-time.After(d)
+	<-time.After(d) // by the clock of the bubble
 	synctest.Wait()
 }
 

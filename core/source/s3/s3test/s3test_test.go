@@ -265,7 +265,11 @@ func TestALongPollEndsWithAMessageOrWithItsTime(t *testing.T) {
 	c := receiver(q.URL)
 	polling := func() { // has reached the queue
 		for n := q.Calls()["ReceiveMessage"]; q.Calls()["ReceiveMessage"] == n; {
-			<-time.After(time.Millisecond)
+			select {
+			case <-t.Context().Done():
+				return
+			case <-time.After(time.Millisecond):
+			}
 		}
 	}
 	go func() { polling(); q.Send("late") }()
