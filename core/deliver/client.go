@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,9 @@ const (
 	maxAnswer = 4 << 20
 	// writeBuffer is how much of a batch is written at once.
 	writeBuffer = 128 << 10
+	// socketBuffer is how much the program need not have read yet: a batch, so
+	// that it is sent in one go and not in turns.
+	socketBuffer = 1 << 20
 	// maxReason bounds an error's text: it is kept with the dead letters.
 	maxReason = 1 << 10
 	// maxErrors bounds how many mistakes of a configuration are shown.
@@ -43,6 +47,7 @@ const (
 type client struct {
 	proc    *process
 	session *plugin.Client
+	addr    net.Addr // of its socket
 	rpc     pb.OutputClient
 	about   *pb.DescribeResponse
 	tempDir string // of sockets; removed at the end
@@ -156,6 +161,7 @@ func (c *client) config(o Output, log *slog.Logger) *plugin.ClientConfig {
 		SyncStderr:       &logWriter{log: log, redact: o.Redact, quota: &c.proc.quota, text: "the plugin printed"},
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)), grpc.WithWriteBufferSize(writeBuffer),
+			grpc.WithContextDialer(c.dial),
 		},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
 			// go-plugin's variables come last: they win over the user's.
@@ -170,6 +176,15 @@ func (c *client) config(o Output, log *slog.Logger) *plugin.ClientConfig {
 			return c.proc, nil
 		},
 	}
+}
+
+// dial connects to the program, with as much room as the system allows.
+func (c *client) dial(ctx context.Context, _ string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, c.addr.Network(), c.addr.String())
+	if socket, ok := conn.(*net.UnixConn); ok {
+		_ = socket.SetWriteBuffer(socketBuffer) // with less it takes longer
+	}
+	return conn, err
 }
 
 // stub makes go-plugin hand out the typed client of the connection.
@@ -190,6 +205,10 @@ func (c *client) connect(ctx context.Context) error {
 	defer cancel()
 	stop := context.AfterFunc(ctx, c.proc.kill)
 	defer stop()
+	var err error
+	if c.addr, err = c.session.Start(); err != nil {
+		return c.startError(ctx, err)
+	}
 	protocol, err := c.session.Client()
 	if err != nil {
 		return c.startError(ctx, err)
