@@ -133,9 +133,11 @@ func duckColumns() string {
 // one sees that it is done.
 const lastID = "the-last-record"
 
-// syslogConfig has rsyslog follow one file of NDJSON.
+// syslogConfig has rsyslog follow one file of NDJSON, with one worker, which
+// keeps the order: the last record comes last.
 func syslogConfig(all []condition, dir, in, out string) string {
 	return fmt.Sprintf(`global(workDirectory=%q maxMessageSize="512k")
+main_queue(queue.workerThreads="1")
 module(load="imfile")
 module(load="mmjsonparse")
 template(name="record" type="string" string="%%msg%%\n")
