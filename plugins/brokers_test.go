@@ -113,14 +113,13 @@ func reading(t *testing.T, brokers *kfake.Cluster) *bin {
 // readToTheEnd reads the topic as far as a last record of its own in each
 // partition.
 func readToTheEnd(ctx context.Context, brokers *kfake.Cluster) (items []string, err error) {
-	const end = "nothing comes after this"
 	client, err := consume(brokers, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
 	for p := range int32(partitions) {
-		if err := client.ProduceSync(ctx, &kgo.Record{Topic: "alerts", Partition: p, Value: []byte(end)}).FirstErr(); err != nil {
+		if err := client.ProduceSync(ctx, &kgo.Record{Topic: "alerts", Partition: p, Value: []byte(lastItem)}).FirstErr(); err != nil {
 			return nil, err
 		}
 	}
@@ -130,7 +129,7 @@ func readToTheEnd(ctx context.Context, brokers *kfake.Cluster) (items []string, 
 			return nil, err
 		}
 		fetched.EachRecord(func(r *kgo.Record) {
-			if string(r.Value) == end {
+			if string(r.Value) == lastItem {
 				ends++
 				return
 			}

@@ -242,7 +242,6 @@ func intoSyslogOverUDP(t *testing.T) sdktest.Plugin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const end = "nothing comes after this"
 	var got bin
 	done := make(chan struct{})
 	t.Cleanup(func() { conn.Close(); <-done })
@@ -250,7 +249,7 @@ func intoSyslogOverUDP(t *testing.T) sdktest.Plugin {
 		defer close(done)
 		for text := make([]byte, 1<<16); ; {
 			n, _, err := conn.ReadFrom(text)
-			if err != nil || string(text[:n]) == end {
+			if err != nil || string(text[:n]) == lastItem {
 				return
 			}
 			got.add(string(text[:n]))
@@ -259,7 +258,7 @@ func intoSyslogOverUDP(t *testing.T) sdktest.Plugin {
 	return sdktest.Plugin{
 		Config: asJSON(t, map[string]any{"address": conn.LocalAddr().String(), "protocol": "udp"}),
 		ReadBack: func(ctx context.Context) ([]string, error) {
-			if _, err := conn.WriteTo([]byte(end), conn.LocalAddr()); err != nil {
+			if _, err := conn.WriteTo([]byte(lastItem), conn.LocalAddr()); err != nil {
 				return nil, err
 			}
 			<-done

@@ -35,6 +35,9 @@ func (b *bin) held(context.Context) ([]string, error) {
 	return b.items[:len(b.items):len(b.items)], nil
 }
 
+// lastItem is sent by a test itself, behind everything else.
+const lastItem = "nothing comes after this"
+
 func intoSlack(t *testing.T) sdktest.Plugin {
 	var web sink
 	server := httptest.NewServer(&web)

@@ -96,13 +96,22 @@ func (d *daemonTest) hears(text string, n ...int) {
 // eventually waits for a condition.
 func (d *daemonTest) eventually(what string, ok func() bool) {
 	d.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			d.Fatalf("waited in vain until %s; the daemon said:\n%s", what, d.output())
-		}
-		<-time.After(10 * time.Millisecond)
+	if !within(time.Minute, ok) {
+		d.Fatalf("waited in vain until %s; the daemon said:\n%s", what, d.output())
 	}
+}
+
+// within looks again and again whether a condition holds, for so long.
+func within(long time.Duration, ok func() bool) bool {
+	late := time.After(long)
+	for !ok() {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-late:
+			return false
+		}
+	}
+	return true
 }
 
 // rename writes a file the way editors and shippers do: beside, then renamed.

@@ -151,14 +151,8 @@ func runLoop(t *testing.T, src source.Source, now func() time.Time) (store.Store
 		done <- err
 	}()
 	return st, func(objects int) ingest.Summary {
-		late := time.After(time.Minute)
-		for int(loop.Summary().Objects) < objects {
-			select {
-			case <-time.After(10 * time.Millisecond):
-			case <-late:
-				t.Errorf("%d of %d objects are read, and no more in a minute", loop.Summary().Objects, objects)
-				objects = 0
-			}
+		if !within(time.Minute, func() bool { return int(loop.Summary().Objects) >= objects }) {
+			t.Errorf("%d of %d objects are read, after a minute", loop.Summary().Objects, objects)
 		}
 		cancel()
 		if err := <-done; err != nil {

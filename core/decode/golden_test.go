@@ -87,12 +87,9 @@ func TestFixturesAreValidEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var ev event.Event
-		if err := Normalize(&ev, Record{Raw: raw}); err != nil {
-			t.Fatal(err)
-		}
+		ev := normalized(t, string(raw))
 		finding := event.Finding{ID: "id", RuleID: "r", Title: "t", Severity: "high", Tags: []string{"kms"}, Mitre: []string{"TA0006", "T1485", "T1562.008"}}
-		for _, out := range [][]byte{ev.AppendOCSF(nil), finding.Append(nil, &ev)} {
+		for _, out := range [][]byte{ev.AppendOCSF(nil), finding.Append(nil, ev)} {
 			if r := schema.Check(out); len(r.Errors)+len(r.Warnings) > 0 {
 				t.Errorf("%s: %v %v\n%s", file, r.Errors, r.Warnings, out)
 			}

@@ -18,7 +18,8 @@ func fillCloudTrailInsight(ev *event.Event, d *document) {
 func fillActionTrailInsight(ev *event.Event, d *document) {
 	source, name := insightWords(d.value(fInsight))
 	if endpoint := d.intern(source); endpoint != "" {
-		ev.API.Service.Name, ev.Service = host(endpoint), alibabaService(host(endpoint))
+		ev.API.Service.Name = host(endpoint)
+		ev.Service = alibabaService(ev.API.Service.Name)
 	}
 	fillInsight(ev, d, name)
 }

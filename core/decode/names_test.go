@@ -13,10 +13,7 @@ import (
 func TestNamesAreUnescapedOnce(t *testing.T) {
 	record := `{"eventSource":"kms.amazonaws.com","eventName":"Decrypt","eventTime":"2026-08-01T09:30:00Z","\u0061wsRegion":"r",` +
 		`"x\\u0041":1,"xA":2,"x\u0042":3,"a\\nb":4}`
-	var ev event.Event
-	if err := Normalize(&ev, Record{Raw: []byte(record)}); err != nil {
-		t.Fatal(err)
-	}
+	ev := normalized(t, record)
 	if err := ev.Load(event.PartUnmapped); err != nil {
 		t.Fatal(err)
 	}

@@ -205,10 +205,11 @@ func (c *client) connect(ctx context.Context) error {
 	defer cancel()
 	stop := context.AfterFunc(ctx, c.proc.kill)
 	defer stop()
-	var err error
-	if c.addr, err = c.session.Start(); err != nil {
+	addr, err := c.session.Start()
+	if err != nil {
 		return c.startError(ctx, err)
 	}
+	c.addr = addr // for dial, while go-plugin holds its own lock
 	protocol, err := c.session.Client()
 	if err != nil {
 		return c.startError(ctx, err)
