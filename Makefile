@@ -65,7 +65,6 @@ demo: build ## watch sample trails, see alerts, break and mend a rule
 	@./examples/demo.sh
 
 gen: ## regenerate what is generated and committed
-	go test ./cmd/trailship -run '^TestGeneratedPagesAreCurrent$$' -args -update
 	@command -v protoc >/dev/null || { echo "gen needs protoc (Debian: protobuf-compiler)"; exit 1; }
 	@mkdir -p bin/tools
 	GOBIN=$(CURDIR)/bin/tools go install $(PROTOC_GEN_GO)
@@ -74,6 +73,7 @@ gen: ## regenerate what is generated and committed
 	  --go-grpc_out=. --go-grpc_opt=paths=source_relative plugins/sdk/outputpb/output.proto
 	protoc -Iplugins/sdk/outputpb --python_out=cmd/trailship/scaffold/python output.proto
 	cp cmd/trailship/scaffold/python/output_pb2.py examples/output-python
+	go test ./cmd/trailship -run '^TestGeneratedPagesAreCurrent$$' -args -update
 
 gen-check: gen ## fail when the committed generated files are not what gen makes
 	git diff --exit-code -- docs plugins/sdk/outputpb cmd/trailship/scaffold examples/output-python

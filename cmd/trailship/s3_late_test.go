@@ -168,6 +168,9 @@ func compareStored(t *testing.T, st store.Store, want map[string]bool) {
 	got := map[string]int{}
 	for after := uint64(0); ; {
 		some, err := st.Next("archive", after, 1000, 8<<20)
+		if err == nil {
+			err = store.Unpack(some)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,17 +17,59 @@ import (
 
 // Deliver makes the call.
 func (c *client) Deliver(ctx context.Context, alerts []sdk.Alert) error {
+	req := c.request(alerts)
+	for i, a := range alerts {
+		req.Alerts[i].Json = a.JSON
+	}
+	return c.deliver(ctx, req)
+}
+
+// receive is Deliver for what comes out of the store.
+func (c *client) receive(ctx context.Context, p parcel) error {
+	if !c.about.Packs || p.includes() {
+		alerts, err := p.open()
+		if err != nil {
+			return err
+		}
+		return c.Deliver(ctx, alerts)
+	}
+	req := c.request(p.heads())
+	for i := 0; i < len(p.alerts); {
+		n := whole(p.alerts[i:])
+		if n == 0 {
+			a := &p.alerts[i]
+			if err := a.Unpack(); err != nil {
+				return err
+			}
+			req.Alerts[i].Json = a.JSON
+			i++
+			continue
+		}
+		req.Packs = append(req.Packs, p.alerts[i].Part.Pack.JSON)
+		for end := i + n; i < end; i++ {
+			req.Alerts[i].JsonSize = uint32(p.alerts[i].Part.Size.JSON)
+		}
+	}
+	return c.deliver(ctx, req)
+}
+
+// request is a batch whose alerts have no JSON yet.
+func (c *client) request(alerts []sdk.Alert) *pb.DeliverRequest {
 	req := &pb.DeliverRequest{BatchId: strconv.FormatInt(c.batches.Add(1), 10), Alerts: make([]*pb.Alert, len(alerts))}
 	messages := make([]pb.Alert, len(alerts)) // one allocation for all
 	for i, a := range alerts {
 		m := &messages[i]
 		m.Id, m.RuleId, m.Severity, m.EventTime = a.ID, a.RuleID, a.Severity, a.Time.UnixMilli()
-		m.Attempt, m.Key, m.Json = uint32(a.Attempt), a.Key, a.JSON
+		m.Attempt, m.Key = uint32(a.Attempt), a.Key
 		req.Alerts[i] = m
 	}
+	return req
+}
+
+func (c *client) deliver(ctx context.Context, req *pb.DeliverRequest) error {
 	resp, err := c.rpc.Deliver(ctx, req)
 	if err != nil {
-		return c.deliverError(err, len(alerts))
+		return c.deliverError(err, len(req.Alerts))
 	}
 	c.pause.Store(min(max(resp.ThrottleMs, 0), maxAfter.Milliseconds()))
 	failed := sdk.Failed{}

@@ -163,6 +163,11 @@ type throttler interface {
 	throttle() time.Duration
 }
 
+// receiver is a destination that may want alerts as they lie in the store.
+type receiver interface {
+	receive(context.Context, parcel) error
+}
+
 // gather collects a batch, and waits for company when it is not full.
 func (d *Deliverer) gather(ctx context.Context, q *queue) ([]store.Queued, error) {
 	var b batch
@@ -179,13 +184,16 @@ func (d *Deliverer) gather(ctx context.Context, q *queue) ([]store.Queued, error
 }
 
 // send makes one call and returns the destination's error.
-func (d *Deliverer) send(ctx context.Context, out sdk.Output, q *queue, batch []store.Queued) error {
-	alerts := make([]sdk.Alert, len(batch))
-	for i, a := range batch {
-		alerts[i] = d.alert(a.Alert, q.tries(a.Seq)+1)
-	}
+func (d *Deliverer) send(ctx context.Context, out sdk.Output, q *queue, batch []store.Queued) (err error) {
 	began := time.Now()
-	err := out.Deliver(ctx, alerts)
+	p := parcel{&d.Output, batch, q.tries}
+	if r, ok := out.(receiver); ok {
+		err = r.receive(ctx, p)
+	} else if alerts, bad := p.open(); bad != nil {
+		err = bad
+	} else {
+		err = out.Deliver(ctx, alerts)
+	}
 	d.Metrics.observe(d.Name, time.Since(began))
 	return err
 }

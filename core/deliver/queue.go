@@ -198,12 +198,13 @@ func (q *queue) forget(seqs []uint64) {
 
 // add puts an alert into the batch unless that would make it too large.
 func (q *queue) add(b *batch, a store.Queued) bool {
-	size := len(a.JSON)
+	is := a.Size()
+	size := is.JSON
 	if q.IncludeEvent {
-		size += len(a.Event)
+		size += is.Event
 	}
 	if q.IncludeRaw {
-		size += len(a.Raw)
+		size += is.Raw
 	}
 	if len(b.alerts) > 0 && b.bytes+size > q.bytes {
 		b.full = true
@@ -211,8 +212,9 @@ func (q *queue) add(b *batch, a store.Queued) bool {
 	}
 	b.alerts = append(b.alerts, a)
 	b.bytes += size
-	// To look for the one alert that fits in what is left is not worth it.
-	b.full = len(b.alerts) >= q.limit || b.bytes >= q.bytes-q.bytes/50
+	// To look for the few alerts that fit in what is left is not worth it: they
+	// are packed with others, which the next batch takes as they are.
+	b.full = len(b.alerts) >= q.limit || b.bytes >= q.bytes-q.bytes/8
 	return true
 }
 

@@ -3,9 +3,7 @@ package deliver
 import (
 	"time"
 
-	"github.com/trailship/trailship/core/event"
 	"github.com/trailship/trailship/core/store"
-	"github.com/trailship/trailship/plugins/sdk"
 )
 
 // report counts and logs what became of a batch, one line per backoff step.
@@ -104,23 +102,4 @@ func (b Backlog) filled(now store.Backlog) float64 {
 		filled = max(filled, float64(now.Bytes)/float64(b.MaxBytes))
 	}
 	return filled
-}
-
-// alert makes of a stored alert what the output gets.
-func (d *Deliverer) alert(a store.Alert, try int) sdk.Alert {
-	json := a.JSON
-	var ev, raw []byte
-	if d.IncludeEvent {
-		ev = a.Event
-	}
-	if d.IncludeRaw {
-		raw = a.Raw
-	}
-	if ev != nil || raw != nil {
-		json = event.Include(json, ev, raw)
-	}
-	return sdk.Alert{
-		ID: a.ID, RuleID: a.RuleID, Severity: a.Severity, Time: a.Time,
-		Attempt: try, Key: a.Key, JSON: json,
-	}
 }

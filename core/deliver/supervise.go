@@ -50,6 +50,15 @@ type trouble struct {
 // Deliver hands the batch to the plugin. While the plugin may not be started
 // yet the error is a RetryAfter.
 func (s *supervisor) Deliver(ctx context.Context, alerts []sdk.Alert) error {
+	return s.call(ctx, func(ctx context.Context, c *client) error { return c.Deliver(ctx, alerts) })
+}
+
+// receive is Deliver for what comes out of the store.
+func (s *supervisor) receive(ctx context.Context, p parcel) error {
+	return s.call(ctx, func(ctx context.Context, c *client) error { return c.receive(ctx, p) })
+}
+
+func (s *supervisor) call(ctx context.Context, deliver func(context.Context, *client) error) error {
 	c, err := s.start(ctx)
 	if err != nil {
 		return s.later(err)
@@ -57,7 +66,7 @@ func (s *supervisor) Deliver(ctx context.Context, alerts []sdk.Alert) error {
 	// The deadline is the call's alone: on a busy machine a start takes long.
 	call, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	err = c.Deliver(call, alerts)
+	err = deliver(call, c)
 	switch {
 	case errors.Is(err, errOverdue):
 		// Whatever it is doing, it is not going to tell us: it may be stopped.

@@ -219,9 +219,9 @@ func TestRecordsOfAGrowingFileAreNumberedFromItsStart(t *testing.T) {
 	w.run()
 	w.src.put("a.ndjson", slices.Concat(first, lines("e2"), []byte("{also}\n")))
 	w.run()
-	q, err := w.store.Next("out", 0, 10, 1<<20)
-	if err != nil || len(q) != 2 || !bytes.Contains(q[1].JSON, []byte(`"record":2,`)) {
-		t.Errorf("%d alerts (%v), want the second to name record 2", len(q), err)
+	q := w.waiting("out")
+	if len(q) != 2 || !bytes.Contains(q[1].JSON, []byte(`"record":2,`)) {
+		t.Errorf("%d alerts, want the second to name record 2", len(q))
 	}
 	dead := w.dead()
 	if len(dead) != 2 || dead[0].Record != 1 || dead[1].Record != 3 || dead[1].Offset != int64(len(first)+len(lines("e2"))) {
@@ -279,9 +279,9 @@ func TestOldEventsAreMarkedAsBackfillAndGoOnlyWhereBackfillIsWanted(t *testing.T
 	if got := w.queued(); len(got) != 0 {
 		t.Errorf("the pager has %v, want nothing: the event is a day old", got)
 	}
-	q, err := w.store.Next("archive", 0, 10, 1<<20)
-	if err != nil || len(q) != 1 || !bytes.Contains(q[0].JSON, []byte(`"backfill":true`)) {
-		t.Errorf("the archive has %d alerts (%v), want one marked as backfill", len(q), err)
+	q := w.waiting("archive")
+	if len(q) != 1 || !bytes.Contains(q[0].JSON, []byte(`"backfill":true`)) {
+		t.Errorf("the archive has %d alerts, want one marked as backfill", len(q))
 	}
 }
 
@@ -470,14 +470,23 @@ func (w *world) queuedRules() []string {
 	return w.fromQueue(func(a store.Queued) string { return a.RuleID })
 }
 
-func (w *world) fromQueue(what func(store.Queued) string) []string {
+// waiting is what an output has queued, unpacked.
+func (w *world) waiting(output string) []store.Queued {
 	w.t.Helper()
-	q, err := w.store.Next("out", 0, 1000, 1<<30)
+	q, err := w.store.Next(output, 0, 1000, 1<<30)
+	if err == nil {
+		err = store.Unpack(q)
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return q
+}
+
+func (w *world) fromQueue(what func(store.Queued) string) []string {
+	w.t.Helper()
 	var ids []string
-	for _, a := range q {
+	for _, a := range w.waiting("out") {
 		ids = append(ids, what(a))
 	}
 	slices.Sort(ids)

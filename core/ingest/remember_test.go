@@ -77,11 +77,7 @@ func TestAThresholdSurvivesRestartAndReload(t *testing.T) {
 // findings are what the queued alerts say of windows.
 func (w *world) findings() (out []map[string]any) {
 	w.t.Helper()
-	q, err := w.store.Next("out", 0, 1000, 1<<30)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, a := range q {
+	for _, a := range w.waiting("out") {
 		var f struct {
 			Message string
 			Info    struct {

@@ -114,7 +114,8 @@ type State interface {
 // shared alerts.
 type Outlet interface {
 	// Next returns the oldest queued alerts of an output that come after seq,
-	// at most max alerts and about maxBytes of payload (at least one).
+	// at most max alerts and about maxBytes of payload (at least one). It may
+	// end before alerts that were stored together and would not all fit.
 	Next(output string, after uint64, max int, maxBytes int) ([]Queued, error)
 	// Settle removes from an output's queue the alerts it acknowledged (done)
 	// and those it refused for good (dead, which become dead letters), in one
@@ -142,9 +143,11 @@ type Alert struct {
 }
 
 // Queued is an alert in an output's queue. Seq grows with every alert stored.
+// Its payloads may be packed: Unpack takes them out.
 type Queued struct {
 	Seq uint64
 	Alert
+	Part Part
 }
 
 // Refusal is an alert an output will never take.

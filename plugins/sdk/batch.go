@@ -1,10 +1,13 @@
 package sdk
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/klauspost/compress/s2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
@@ -36,7 +39,7 @@ func deliver(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryS
 	}
 	s := srv.(*server)
 	resp, err := s.Deliver(ctx, &b.request)
-	if err == nil && s.borrows() && cap(b.memory) <= maxSpare {
+	if err == nil && s.borrows() && cap(b.memory)+cap(b.json) <= maxSpare {
 		spare.Put(b)
 	}
 	return resp, err
@@ -45,7 +48,8 @@ func deliver(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryS
 // batch is a request with the memory the JSON of its alerts lies in.
 type batch struct {
 	request pb.DeliverRequest
-	memory  []byte
+	memory  []byte // of the message
+	json    []byte // that was packed
 }
 
 // spare holds batches whose memory nobody looks at any more, and maxSpare is
@@ -67,7 +71,45 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	size := data.Len()
 	b.memory = slices.Grow(b.memory[:0], size)[:size]
 	data.CopyTo(b.memory)
-	return readRequest(b.memory, &b.request)
+	if err := readRequest(b.memory, &b.request); err != nil {
+		return err
+	}
+	return b.unpack()
+}
+
+// unpack gives the alerts whose JSON is packed their JSON.
+func (b *batch) unpack() error {
+	size := 0
+	for _, pack := range b.request.Packs {
+		n, err := s2.DecodedLen(pack)
+		if size += n; err != nil || size > MaxMessage {
+			return fmt.Errorf("packs of %d bytes: %w", size, cmp.Or(err, s2.ErrTooLarge))
+		}
+	}
+	b.json = slices.Grow(b.json[:0], size)[:size]
+	to := b.json
+	for _, pack := range b.request.Packs {
+		json, err := s2.Decode(to, pack)
+		if err != nil {
+			return fmt.Errorf("unpacking: %w", err)
+		}
+		to = to[len(json):]
+	}
+	from := b.json
+	for _, a := range b.request.Alerts {
+		if len(a.Json) > 0 {
+			continue
+		}
+		n := int(a.JsonSize)
+		if n > len(from) {
+			return fmt.Errorf("the packs end in alert %q", a.Id)
+		}
+		a.Json, from = from[:n:n], from[n:]
+	}
+	if len(from) > 0 {
+		return fmt.Errorf("the packs have %d bytes more than the alerts", len(from))
+	}
+	return nil
 }
 
 // The fields that are taken out of messages; all others are left to protobuf.

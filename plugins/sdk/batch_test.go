@@ -2,11 +2,13 @@ package sdk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/s2"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -44,15 +46,61 @@ func marshaled(t testing.TB, m proto.Message) []byte {
 	return text
 }
 
+// packed moves the JSON of the named alerts into a pack.
+func packed(req *pb.DeliverRequest, alerts ...int) *pb.DeliverRequest {
+	var json []byte
+	for _, i := range alerts {
+		a := req.Alerts[i]
+		json = append(json, a.Json...)
+		a.Json, a.JsonSize = nil, uint32(len(a.Json))
+	}
+	req.Packs = append(req.Packs, s2.Encode(nil, json))
+	return req
+}
+
+// unpackedPlainly does what the comments in output.proto say.
+func unpackedPlainly(req *pb.DeliverRequest) error {
+	var json []byte
+	for _, pack := range req.Packs {
+		text, err := s2.Decode(nil, pack)
+		if err != nil {
+			return err
+		}
+		json = append(json, text...)
+	}
+	for _, a := range req.Alerts {
+		if len(a.Json) > 0 {
+			continue
+		}
+		if len(json) < int(a.JsonSize) {
+			return errors.New("too short")
+		}
+		a.Json, json = json[:a.JsonSize], json[a.JsonSize:]
+	}
+	if len(json) > 0 {
+		return errors.New("too long")
+	}
+	return nil
+}
+
 func FuzzABatchIsReadAsProtobufReadsIt(f *testing.F) {
 	f.Add(marshaled(f, requestOf(`{"a":1}`, ``, `{"b":2}`)))
 	f.Add([]byte("\x12\x0a\x3a\x02{}\x0a\x01i\x3a\x01x"))       // JSON twice, and before the id
 	f.Add([]byte("\x12\x04\x0a\x02\xff\xfe"))                   // an id that is not UTF-8
-	f.Add([]byte("\x10\x01\x1a\x01x\x12\x05\x38\x07\x42\x01y")) // kinds and fields that are not ours
+	f.Add([]byte("\x10\x01\x22\x01x\x12\x05\x38\x07\x4a\x01y")) // kinds and fields that are not ours
 	f.Add([]byte("\x12\x05\x3a\x09{}"))                         // torn
+	f.Add(marshaled(f, packed(packed(requestOf(`{"a":1}`, `{"b":2}`, `{"c":3}`, `{"d":4}`), 0, 2), 3)))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		want := &pb.DeliverRequest{}
 		wantErr := proto.Unmarshal(message, want)
+		for _, pack := range want.Packs {
+			if n, err := s2.DecodedLen(pack); err == nil && n > 1<<20 {
+				return // a test of its own
+			}
+		}
+		if wantErr == nil {
+			wantErr = unpackedPlainly(want)
+		}
 		b := &batch{}
 		err := newCodec().Unmarshal(pieces(message, 5), b)
 		if (err == nil) != (wantErr == nil) {
@@ -62,6 +110,23 @@ func FuzzABatchIsReadAsProtobufReadsIt(f *testing.F) {
 			t.Error(cmp.Diff(want, &b.request, protocmp.Transform()))
 		}
 	})
+}
+
+func TestPacksThatAreNotTheAlertsAreRefused(t *testing.T) {
+	for want, spoil := range map[string]func(*pb.DeliverRequest){
+		`the packs end in alert "id1"`:                  func(r *pb.DeliverRequest) { r.Alerts[1].JsonSize++ },
+		"the packs have 1 bytes more than the alerts":   func(r *pb.DeliverRequest) { r.Alerts[1].JsonSize-- },
+		"unpacking: s2: corrupt input":                  func(r *pb.DeliverRequest) { r.Packs[0] = r.Packs[0][:3] },
+		"packs of 0 bytes: s2: corrupt input":           func(r *pb.DeliverRequest) { r.Packs[0] = nil },
+		"packs of 67108865 bytes: s2: decoded block is": func(r *pb.DeliverRequest) { r.Packs[0] = []byte("\x81\x80\x80\x20") },
+	} {
+		req := packed(requestOf(`{"a":1}`, `{"b":2}`), 0, 1)
+		spoil(req)
+		err := newCodec().Unmarshal(pieces(marshaled(t, req), 100), &batch{})
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
 }
 
 // keeper keeps the JSON it was given, and what it was then.
@@ -101,7 +166,11 @@ func TestAnOutputMayKeepWhatItIsGivenUnlessItSaidItDoesNot(t *testing.T) {
 		for i := range 26 {
 			text := strings.Repeat(string(rune('a'+i)), 50_000-1000*i)
 			want = append(want, text, "{}")
-			message := marshaled(t, requestOf(text, "{}"))
+			req := requestOf(text, "{}")
+			if i%3 > 0 {
+				packed(req, 0, 1)
+			}
+			message := marshaled(t, req)
 			// What gRPC calls.
 			if _, err := deliver(s, t.Context(), func(v any) error { return newCodec().Unmarshal(pieces(message, 16<<10), v) }, nil); err != nil {
 				t.Fatal(err)

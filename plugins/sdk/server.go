@@ -47,7 +47,7 @@ type server struct {
 }
 
 func (s *server) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
-	return &pb.DescribeResponse{Name: s.name, Version: version(), ConfigSchema: s.schema}, nil
+	return &pb.DescribeResponse{Name: s.name, Version: version(), ConfigSchema: s.schema, Packs: true}, nil
 }
 
 func (s *server) Configure(ctx context.Context, req *pb.ConfigureRequest) (resp *pb.ConfigureResponse, err error) {

@@ -43,7 +43,8 @@ type Store struct {
 	fresh   bool       // the file was not there before
 	writing sync.Mutex // one writing transaction and its bookkeeping at a time
 	room    room       // of its values
-	bundles room       // of its bundles
+	bundle  bundle     // that it fills
+	packed  []byte     // the last one
 	moved   int64      // bytes of alerts since the last unmap
 
 	mu      sync.Mutex

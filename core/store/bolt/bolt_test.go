@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,13 +53,20 @@ func commit(t testing.TB, s *Store, fn func(store.Tx) error) {
 	}
 }
 
+// noise is a payload that cannot be packed.
+func noise(n, size int) []byte {
+	text := make([]byte, size)
+	rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)}).Read(text)
+	return text
+}
+
 // raise commits alerts numbered from to to, for outputs a and b.
 func raise(t testing.TB, s *Store, from, to, size int) {
 	t.Helper()
 	commit(t, s, func(tx store.Tx) error {
 		for n := from; n < to; n++ {
 			a := storetest.Alert(n, "a", "b")
-			a.JSON = []byte(strings.Repeat("x", size))
+			a.JSON = noise(n, size)
 			if _, err := tx.Raise(a); err != nil {
 				return err
 			}
@@ -67,13 +75,23 @@ func raise(t testing.TB, s *Store, from, to, size int) {
 	})
 }
 
-// drain settles all that an output has queued.
-func drain(t testing.TB, s *Store, output string) {
+// queued is all that an output has queued, unpacked.
+func queued(t testing.TB, s *Store, output string) []store.Queued {
 	t.Helper()
 	list, err := s.Next(output, 0, 1<<20, 1<<30)
+	if err == nil {
+		err = store.Unpack(list)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	return list
+}
+
+// drain settles all that an output has queued.
+func drain(t testing.TB, s *Store, output string) {
+	t.Helper()
+	list := queued(t, s, output)
 	var done []uint64
 	for _, q := range list {
 		done = append(done, q.Seq)
@@ -99,8 +117,8 @@ func TestSecondOpenIsRefused(t *testing.T) {
 
 func TestAnotherFormatIsRefused(t *testing.T) {
 	for format, want := range map[byte]string{
-		formatVersion + 1: "opening the store: it was written by a newer trailship (format 3, this program knows 2): use that version or a newer one",
-		formatVersion - 1: "opening the store: it was written by an older trailship (format 1, this program knows 2): use that version, or move the file away to begin anew",
+		formatVersion + 1: "opening the store: it was written by a newer trailship (format 4, this program knows 3): use that version or a newer one",
+		formatVersion - 1: "opening the store: it was written by an older trailship (format 2, this program knows 3): use that version, or move the file away to begin anew",
 	} {
 		dir := t.TempDir()
 		s := open(t, dir)

@@ -24,8 +24,8 @@ const (
 
 var rootBuckets = []string{aboutBucket, alertsBucket, deadBucket, idsBucket, ledgerBucket, queueBucket, refusedBucket}
 
-// The second format has bundles of alerts.
-const formatVersion = 2
+// The second format has bundles of alerts, the third packs them.
+const formatVersion = 3
 
 var (
 	formatKey = []byte("format")

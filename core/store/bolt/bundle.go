@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/klauspost/compress/s2"
 	"go.etcd.io/bbolt"
 
 	"github.com/trailship/trailship/core/store"
@@ -14,31 +15,28 @@ import (
 // A bundle is a run of alerts of one transaction in one value: an alert by
 // itself costs more to store, find and delete than to write. It is made of
 //
-//	the payloads of its alerts, one behind the other: JSON, event, record
-//	their heads: sequence number, everything else, how long each payload is
+//	a block of the JSON of all its alerts, packed (store.Pack)
+//	another of their events and records
+//	their heads: how long each block is, packed, and how many alerts there are;
+//	of each the sequence number, everything else, how long each payload is
 //	4 bytes: how long the heads are
 //
-// so that all payloads are copied at once, and all texts.
+// so that all payloads are packed, moved and unpacked at once, and that what
+// an output gets may be what lies here.
 type bundle struct {
-	value []byte // with room for a checksum before it; the payloads so far
-	heads []byte
-	last  uint64 // sequence number
-	count int
+	json, rest []byte
+	heads      []byte // of the alerts
+	last       uint64 // sequence number
+	count      int
 }
 
-// bundleBytes bounds a bundle, unless a single alert is larger: whoever takes
-// one alert of it has the checksum of all to verify. It fills whole pages.
-const bundleBytes = 16*pageSize - pageHeader - elementSize - 1
+// bundleBytes bounds the payloads of a bundle, unless a single alert is larger:
+// whoever takes one alert of it has all to unpack.
+const bundleBytes = 128 << 10
 
 // takes says whether there is room for another alert.
 func (b *bundle) takes(a store.Alert) bool {
-	return b.count == 0 || len(b.value)+len(b.heads)+alertSize(a) <= bundleBytes
-}
-
-// alertSize is the most an alert takes of a bundle.
-func alertSize(a store.Alert) int {
-	const numbers = 10 * binary.MaxVarintLen64
-	return numbers + len(a.ID) + len(a.RuleID) + len(a.Severity) + len(a.Key) + int(payload(a))
+	return b.count == 0 || len(b.json)+len(b.rest)+int(payload(a)) <= bundleBytes
 }
 
 // payload is what an alert counts in a backlog.
@@ -48,7 +46,8 @@ func payload(a store.Alert) int64 {
 
 // add appends everything of an alert but its outputs: those are the queues'.
 func (b *bundle) add(seq uint64, a store.Alert) {
-	b.value = append(append(append(b.value, a.JSON...), a.Event...), a.Raw...)
+	b.json = append(b.json, a.JSON...)
+	b.rest = append(append(b.rest, a.Event...), a.Raw...)
 	h := binary.AppendUvarint(b.heads, seq)
 	h = binary.AppendUvarint(h, uint64(a.Hour))
 	h = appendTime(h, a.Time)
@@ -63,48 +62,72 @@ func (b *bundle) add(seq uint64, a store.Alert) {
 	b.count++
 }
 
-// whole returns the value. Nothing may be added after that.
-func (b *bundle) whole() []byte {
-	b.value = append(b.value, b.heads...)
-	return binary.BigEndian.AppendUint32(b.value, uint32(len(b.heads)))
+// size is at least what append appends.
+func (b *bundle) size() int {
+	return s2.MaxEncodedLen(len(b.json)) + s2.MaxEncodedLen(len(b.rest)) + 3*binary.MaxVarintLen64 + len(b.heads) + 4
+}
+
+// append appends the value to dst, which has room for it.
+func (b *bundle) append(dst []byte) []byte {
+	from := len(dst)
+	dst = appendPacked(dst, b.json)
+	json := len(dst) - from
+	dst = appendPacked(dst, b.rest)
+	rest := len(dst) - from - json
+	at := len(dst)
+	for _, n := range []int{json, rest, b.count} {
+		dst = binary.AppendUvarint(dst, uint64(n))
+	}
+	dst = append(dst, b.heads...)
+	return binary.BigEndian.AppendUint32(dst, uint32(len(dst)-at))
+}
+
+// appendPacked appends a block of what is packed, nothing for nothing.
+func appendPacked(dst, payloads []byte) []byte {
+	if len(payloads) == 0 {
+		return dst
+	}
+	block := s2.Encode(dst[len(dst):cap(dst)], payloads)
+	return append(dst, block...)
+}
+
+// reset empties the bundle and keeps its memory, unless that is large.
+func (b *bundle) reset() {
+	if cap(b.json)+cap(b.rest) > 4*bundleBytes {
+		*b = bundle{}
+	}
+	*b = bundle{json: b.json[:0], rest: b.rest[:0], heads: b.heads[:0]}
 }
 
 // errMissing says that a queue names an alert its bundle does not have.
 var errMissing = errors.New("an alert is missing, but an output waits for it")
 
-// readBundle appends the named alerts of a bundle to list, in memory of their
-// own. They must be named in order.
+// readBundle appends the named alerts of a bundle to list, packed, in memory of
+// their own. They must be named in order.
 func readBundle(list []store.Queued, value []byte, named []waiting) ([]store.Queued, error) {
 	heads, err := newHeads(value)
 	if err != nil {
 		return list, err
 	}
-	size := total(named).Bytes
-	if size > int64(len(heads.payloads)) {
-		return list, errMissing
-	}
-	copied := make([]byte, 0, size)
+	heads.own()
 	for _, w := range named {
-		q, payloads, err := heads.find(w.seq)
+		q, err := heads.find(w.seq)
 		if err != nil {
 			return list, err
 		}
-		if int64(len(payloads)) != w.size {
-			return list, fmt.Errorf("alert %d has %d bytes instead of %d", w.seq, len(payloads), w.size)
+		if size := q.Part.Size; int64(size.JSON+size.Event+size.Raw) != w.size {
+			return list, fmt.Errorf("alert %d has %d bytes instead of %d", w.seq, size.JSON+size.Event+size.Raw, w.size)
 		}
-		from := len(copied)
-		copied = append(copied, payloads...)
-		q.part(copied[from:])
-		list = append(list, q.Queued)
+		list = append(list, q)
 	}
 	return list, nil
 }
 
 // alone is a bundle of a single alert, with room for its checksum.
 func alone(a store.Alert) []byte {
-	b := bundle{value: make([]byte, sumSize, sumSize+alertSize(a))}
+	var b bundle
 	b.add(0, a)
-	return b.whole()
+	return b.append(make([]byte, sumSize, sumSize+b.size()))
 }
 
 func readAlone(value []byte) (store.Alert, error) {
@@ -112,16 +135,33 @@ func readAlone(value []byte) (store.Alert, error) {
 	if err != nil {
 		return store.Alert{}, err
 	}
-	q, payloads, err := heads.find(0)
-	q.part(bytes.Clone(payloads))
+	q, err := heads.find(0)
+	if err != nil {
+		return store.Alert{}, err
+	}
+	err = q.Unpack()
 	return q.Alert, err
 }
 
 // heads reads a bundle from its beginning.
 type heads struct {
 	decoder
-	texts    string // all of the heads: texts are parts of it
-	payloads []byte // of the alerts that come
+	texts string // all of the heads: texts are parts of it
+	pack  *store.Pack
+	json  extent // of the alerts before, in its blocks
+	rest  extent
+}
+
+// extent is how far into the bytes of an unpacked block something reaches.
+type extent struct{ at, size int }
+
+// take goes on by n bytes if there are as many.
+func (e *extent) take(n uint64) bool {
+	if n > uint64(e.size-e.at) {
+		return false
+	}
+	e.at += int(n)
+	return true
 }
 
 func newHeads(value []byte) (heads, error) {
@@ -134,58 +174,51 @@ func newHeads(value []byte) (heads, error) {
 		return heads{}, errShort
 	}
 	at := end - int(size)
-	return heads{decoder: decoder{b: value[at:end]}, texts: string(value[at:end]), payloads: value[:at]}, nil
+	h := heads{decoder: decoder{b: value[at:end]}, texts: string(value[at:end])}
+	json, rest, count := h.uvarint(), h.uvarint(), h.uvarint()
+	if h.err != nil || json > uint64(at) || rest != uint64(at)-json {
+		return heads{}, errShort
+	}
+	h.pack = &store.Pack{Alerts: int(count), JSON: value[:json:json], Rest: value[json:at:at]}
+	var err error
+	h.json.size, h.rest.size, err = h.pack.Size()
+	return h, err
 }
 
-// head is an alert whose payloads are not there yet, only how long they are.
-type head struct {
-	store.Queued
-	json, event, raw uint64
+// own copies the blocks from the value.
+func (h *heads) own() {
+	h.pack.JSON, h.pack.Rest = bytes.Clone(h.pack.JSON), bytes.Clone(h.pack.Rest)
 }
 
-// find goes on to the alert of that sequence number and returns its payloads.
-func (h *heads) find(seq uint64) (head, []byte, error) {
+// find goes on to the alert of that sequence number.
+func (h *heads) find(seq uint64) (store.Queued, error) {
 	for len(h.b) > 0 {
-		q := h.next()
-		left := uint64(len(h.payloads))
-		if h.err != nil || q.json > left || q.event > left || q.raw > left || q.json+q.event+q.raw > left {
-			return head{}, nil, errShort
+		q, ok := h.next()
+		if !ok {
+			return store.Queued{}, errShort
 		}
-		payloads := h.payloads[:q.json+q.event+q.raw]
-		h.payloads = h.payloads[len(payloads):]
 		if q.Seq == seq {
-			return q, payloads, nil
+			return q, nil
 		}
 	}
-	return head{}, nil, errMissing
+	return store.Queued{}, errMissing
 }
 
-func (h *heads) next() (q head) {
+func (h *heads) next() (q store.Queued, ok bool) {
 	q.Seq = h.uvarint()
 	q.Hour = uint32(h.uvarint())
 	q.Time = h.time()
 	q.ID, q.RuleID, q.Severity, q.Key = h.text(), h.text(), h.text(), h.text()
-	q.json, q.event, q.raw = h.uvarint(), h.uvarint(), h.uvarint()
-	return q
+	q.Part = store.Part{Pack: h.pack, JSONAt: h.json.at, RestAt: h.rest.at}
+	json, event, raw := h.uvarint(), h.uvarint(), h.uvarint()
+	q.Part.Size = store.Size{JSON: int(json), Event: int(event), Raw: int(raw)}
+	return q, h.err == nil && h.json.take(json) && h.rest.take(event) && h.rest.take(raw)
 }
 
 func (h *heads) text() string {
 	n := len(h.bytes())
 	end := len(h.texts) - len(h.b)
 	return h.texts[end-n : end]
-}
-
-// part shares the payloads out; an empty one is nil.
-func (q *head) part(payloads []byte) {
-	take := func(n uint64) []byte {
-		if n == 0 {
-			return nil
-		}
-		some := payloads[:n:n]
-		payloads = payloads[n:]
-		return some
-	}
-	q.JSON, q.Event, q.Raw = take(q.json), take(q.event), take(q.raw)
 }
 
 // bundles is the bucket of all bundles, under the sequence numbers of their
@@ -252,21 +285,34 @@ func (b bundles) drop(key []byte) error {
 // shrink stores a bundle anew with the named alerts only, if that is worth it:
 // a few that wait for long must not hold the space of many.
 func (b bundles) shrink(key []byte, named []waiting) error {
-	_, _, sealed, alone := b.sealed(key)
-	size := int(total(named).Bytes)
-	if !alone || size > len(sealed)/4 {
+	at, in, sealed, alone := b.sealed(key)
+	if !alone {
+		return nil
+	}
+	value, err := unseal(at.path, in, sealed)
+	if err != nil {
+		return err
+	}
+	heads, err := newHeads(value)
+	if err != nil {
+		return damage(at.path, in, err.Error())
+	}
+	if int(total(named).Bytes) > (heads.json.size+heads.rest.size)/4 {
 		return nil
 	}
 	list, err := b.read(nil, key, named)
 	if err != nil {
 		return err
 	}
+	if err := store.Unpack(list); err != nil {
+		return damage(b.path, key, err.Error())
+	}
 	if err := b.drop(key); err != nil {
 		return err
 	}
-	less := bundle{value: make([]byte, sumSize, sumSize+size)}
+	var less bundle
 	for _, q := range list {
 		less.add(q.Seq, q.Alert)
 	}
-	return b.put(key, less.whole())
+	return b.put(key, less.append(make([]byte, sumSize, sumSize+less.size())))
 }

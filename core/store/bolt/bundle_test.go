@@ -49,9 +49,12 @@ func TestABundleGivesBackWhichOfItsAlertsAreAsked(t *testing.T) {
 	for _, q := range alerts {
 		b.add(q.Seq, q.Alert)
 	}
-	value := b.whole()
+	value := b.append(make([]byte, 0, b.size()))
 	for _, want := range [][]store.Queued{alerts, alerts[:1], alerts[39:], {alerts[3], alerts[4], alerts[20]}, nil} {
 		got, err := readBundle(nil, value, waitingOf(want))
+		if err == nil {
+			err = store.Unpack(got)
+		}
 		if err != nil || !cmp.Equal(want, got) {
 			t.Errorf("%v (-want +got):\n%s", err, cmp.Diff(want, got))
 		}
@@ -75,10 +78,16 @@ func FuzzBundle(f *testing.F) {
 	for _, q := range bundleAlerts(3) {
 		b.add(q.Seq, q.Alert)
 	}
-	f.Add(b.whole(), uint64(107), int64(300))
+	f.Add(b.append(make([]byte, 0, b.size())), uint64(107), int64(300))
 	f.Add(alone(storetest.Alert(1))[sumSize:], uint64(0), int64(7))
 	f.Fuzz(func(t *testing.T, value []byte, seq uint64, size int64) {
+		if h, err := newHeads(value); err == nil && h.json.size+h.rest.size > 1<<20 {
+			return // the checksum is what keeps memory safe
+		}
 		list, err := readBundle(nil, value, []waiting{{seq, max(0, size)}})
+		if err == nil {
+			err = store.Unpack(list)
+		}
 		if err == nil && (len(list) != 1 || list[0].Seq != seq || payload(list[0].Alert) != size) {
 			t.Errorf("got %+v for alert %d of %d bytes", list, seq, size)
 		}
@@ -136,10 +145,7 @@ func (m model) compare(t *testing.T, s *Store) {
 	t.Helper()
 	wanted := map[uint64]int64{}
 	for output, want := range m {
-		got, err := s.Next(output, 0, 1<<20, 1<<30)
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := queued(t, s, output)
 		if len(want)+len(got) > 0 && !reflect.DeepEqual(want, got) {
 			t.Fatalf("queue of %s (-want +got):\n%s", output, cmp.Diff(want, got))
 		}
@@ -194,7 +200,7 @@ func (m model) raiseSome(t *testing.T, s *Store, from, n int, random *rand.Rand)
 		raised = nil
 		for i := from; i < from+n; i++ {
 			a := storetest.Alert(i, [][]string{{"a"}, {"b"}, {"a", "b"}}[random.IntN(3)]...)
-			a.JSON = bytes.Repeat([]byte{byte('a' + i%26)}, 1+random.IntN(6000))
+			a.JSON = noise(i, 1+random.IntN(6000))
 			if _, err := tx.Raise(a); err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -20,7 +21,7 @@ func (s *Store) Commit(ctx context.Context, fn func(store.Tx) error) error {
 		return err
 	}
 	return s.update(func(t *bbolt.Tx, c changes) error {
-		tx := &tx{s: s, t: t, changes: c, now: s.opt.Now().UTC()}
+		tx := s.begin(t, c)
 		if err := tx.run(fn); err != nil {
 			return err
 		}
@@ -45,10 +46,16 @@ type tx struct {
 	memory  bucket        // of it
 	source  string        // whose entry was put last
 	entries bucket        // of it
-	bundle  bundle        // of the alerts that are not stored yet
+	bundle  *bundle       // of the alerts that are not stored yet
 	lanes   []*lane       // as far as they were used
 
 	admitted []*lane // of the last alert
+}
+
+// begin begins a transaction of Commit, of which there is one at a time.
+func (s *Store) begin(t *bbolt.Tx, c changes) *tx {
+	s.bundle.reset()
+	return &tx{s: s, t: t, changes: c, now: s.opt.Now().UTC(), bundle: &s.bundle}
 }
 
 // run calls fn. A panic of its own passes through; one of bbolt is damage.
@@ -197,9 +204,6 @@ func (t *tx) enqueue(a store.Alert) error {
 	if err != nil {
 		return err
 	}
-	if t.bundle.value == nil {
-		t.bundle.value = t.s.bundles.take(roomChunk)[:sumSize]
-	}
 	t.bundle.add(seq, a)
 	for _, l := range lanes {
 		l.named = appendWaiting(l.named, waiting{seq, size})
@@ -213,10 +217,12 @@ func (t *tx) store() error {
 		return nil
 	}
 	key := binary.BigEndian.AppendUint64(t.s.room.take(8), t.bundle.last)
-	if err := openBundles(t.t).put(key, t.bundle.whole()); err != nil {
+	t.s.packed = t.bundle.append(slices.Grow(t.s.packed[:0], t.bundle.size()))
+	sealed := append(t.sealed(len(t.s.packed)), t.s.packed...)
+	if err := openBundles(t.t).put(key, sealed); err != nil {
 		return err
 	}
-	t.bundle = bundle{heads: t.bundle.heads[:0]}
+	t.bundle.reset()
 	for _, l := range t.lanes {
 		if len(l.named) == 0 {
 			continue

@@ -33,7 +33,7 @@ func wornStore(t *testing.T) (path string, size int64) {
 			}
 			return errors.Join(tx.PutEntry("small", "k", source.Entry{Offset: 1}), tx.Bury(store.DeadLetter{ID: fmt.Sprint(round), Reason: "json"}))
 		})
-		list, err := s.Next("a", 0, 40, 1<<30)
+		list, err := s.Next("a", 0, 1<<20, 1<<30)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,7 +39,7 @@ func (s *Store) eachLetter(ids []string, fn func(*tx, store.DeadLetter) (bool, e
 		n := 0
 		err := s.update(func(t *bbolt.Tx, c changes) error {
 			n = 0
-			tx := &tx{s: s, t: t, changes: c, now: s.opt.Now().UTC()}
+			tx := s.begin(t, c)
 			for _, id := range some {
 				d, ok, err := letter(t, id)
 				if err == nil && ok {

@@ -58,7 +58,7 @@ func round(s *Store, n, size int) error {
 	err := s.Commit(context.Background(), func(tx store.Tx) error {
 		for i := range 10 {
 			a := storetest.Alert(10*n+i, "a", "b")
-			a.JSON = []byte(strings.Repeat("x", size))
+			a.JSON = noise(i, size)
 			if _, err := tx.Raise(a); err != nil {
 				return err
 			}
@@ -138,7 +138,7 @@ func settleForever(s *Store) {
 		err = s.Commit(context.Background(), func(tx store.Tx) error {
 			for n := range 20 {
 				a := storetest.Alert(raised+n, "a")
-				a.JSON = []byte(strings.Repeat("x", 3000))
+				a.JSON = noise(n, 3000)
 				if _, err := tx.Raise(a); err != nil {
 					return err
 				}
@@ -181,9 +181,9 @@ func inOrder(t *testing.T, dir string, raised, settled int) {
 	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
-	list, err := s.Next("a", 0, 1<<20, 1<<30)
-	if err != nil || len(list) == 0 {
-		t.Fatalf("got %d alerts, %v", len(list), err)
+	list := queued(t, s, "a")
+	if len(list) == 0 {
+		t.Fatal("nothing is queued")
 	}
 	first, last := int(list[0].Seq), int(list[len(list)-1].Seq)
 	if first != settled+1 && first != settled+10 || last != raised && last != raised+20 {
@@ -209,9 +209,9 @@ func whole(t *testing.T, dir string, acknowledged int) {
 	if err != nil || int(e.Offset) < acknowledged || int(e.Offset) > acknowledged+1 {
 		t.Fatalf("got position %d (%v), %d was acknowledged", e.Offset, err, acknowledged)
 	}
-	list, err := s.Next("b", 0, 1<<20, 1<<30)
-	if err != nil || len(list) != 10*int(e.Offset) {
-		t.Fatalf("got %d alerts (%v) at position %d", len(list), err, e.Offset)
+	list := queued(t, s, "b")
+	if len(list) != 10*int(e.Offset) {
+		t.Fatalf("got %d alerts at position %d", len(list), e.Offset)
 	}
 	for n, q := range list {
 		if q.ID != storetest.ID(n) || len(q.JSON) != 700 {

@@ -76,11 +76,16 @@ type page struct {
 	full   bool
 }
 
-// take returns those of the alerts that go on the page.
+// take returns those of a bundle's alerts that go on the page: all or none of
+// them, unless they are the first.
 func (p *page) take(named []waiting) []waiting {
+	first := !p.begun
 	for n, w := range named {
 		if p.begun && (p.alerts <= 0 || w.size > p.bytes) {
 			p.full = true
+			if !first {
+				n = 0
+			}
 			return named[:n]
 		}
 		p.begun = true

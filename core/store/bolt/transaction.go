@@ -34,7 +34,6 @@ func (s *Store) update(fn func(*bbolt.Tx, changes) error) error {
 	c, ran := changes{}, false
 	defer s.wrote()
 	defer s.room.reset()
-	defer s.bundles.reset()
 	err := s.guard(s.db.Update, func(t *bbolt.Tx) error {
 		s.unmap(t)
 		s.db.NoFreelistSync = s.db.Stats().FreePageN > maxSyncedFree

@@ -139,6 +139,7 @@ func (f *fixture) queue(output string) []store.Queued {
 	f.Helper()
 	list, err := f.Next(output, 0, 1<<20, 1<<30)
 	f.check(err)
+	f.check(store.Unpack(list))
 	return list
 }
 

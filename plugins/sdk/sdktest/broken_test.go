@@ -407,6 +407,7 @@ var broken = []struct {
 		r.describe = func(*pb.DescribeResponse) { os.WriteFile("described", nil, 0o600) }
 	}, "describe", "have no side effects in Describe: it made described in its folder"},
 
+	{"asks for packs and reads none", func(r *raw) { r.describe = func(d *pb.DescribeResponse) { d.Packs = true } }, "packs", "out of packs, or do not describe the plugin with packs: acknowledge an alert only when it is safe at the destination: 3 of 5"},
 	{"accepts every configuration", func(r *raw) {
 		r.judge = func(map[string]any) ([]*pb.ConfigError, error) { return nil, nil }
 	}, "config errors", "refuse a configuration with mistakes"},

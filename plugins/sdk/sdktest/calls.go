@@ -51,12 +51,18 @@ type answer map[string]*pb.Failure
 // deliver makes one call and holds the answer against the protocol. The error
 // of a call that was answered with a gRPC status wraps it.
 func (p *process) deliver(ctx context.Context, alerts ...*pb.Alert) (answer, error) {
-	resp, err := p.Deliver(ctx, &pb.DeliverRequest{BatchId: fmt.Sprint(p.batches.Add(1)), Alerts: alerts})
+	return p.send(ctx, &pb.DeliverRequest{Alerts: alerts})
+}
+
+// send is deliver of a request.
+func (p *process) send(ctx context.Context, req *pb.DeliverRequest) (answer, error) {
+	req.BatchId = fmt.Sprint(p.batches.Add(1))
+	resp, err := p.Deliver(ctx, req)
 	if err != nil {
 		return nil, p.failed(err)
 	}
 	asked := map[string]bool{}
-	for _, a := range alerts {
+	for _, a := range req.Alerts {
 		asked[a.Id] = true
 	}
 	failed := answer{}

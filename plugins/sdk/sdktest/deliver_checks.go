@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/s2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	pb "github.com/trailship/trailship/plugins/sdk/outputpb"
 )
@@ -33,6 +36,39 @@ func delivers(ctx context.Context, s *suite) (string, error) {
 		s.delivers = err == nil
 		return err
 	})
+}
+
+// deliversPacked sends alerts of which some lie in packs, as they do when a
+// batch ends among those that were stored together.
+func deliversPacked(ctx context.Context, s *suite) (string, error) {
+	if !s.about.GetPacks() {
+		return "", skipf("the plugin does not describe itself with packs")
+	}
+	alerts := append(s.alerts(4, "packed"), s.alert(hostile))
+	req := &pb.DeliverRequest{Packs: [][]byte{s2.Encode(nil, append(slices.Clone(alerts[0].Json), alerts[2].Json...)), s2.Encode(nil, alerts[4].Json)}}
+	for i, a := range alerts {
+		if i%2 == 0 {
+			a = proto.CloneOf(a)
+			a.Json, a.JsonSize = nil, uint32(len(a.Json))
+		}
+		req.Alerts = append(req.Alerts, a)
+	}
+	err := s.during(ctx, func(p *process) error {
+		call, cancel := context.WithTimeout(ctx, s.call)
+		defer cancel()
+		failed, err := p.send(call, req)
+		if err == nil && len(failed) > 0 {
+			err = errors.New(failed.String())
+		}
+		if err == nil {
+			_, err = s.arrived(ctx, alerts...)
+		}
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("take the JSON of alerts that have none out of packs, or do not describe the plugin with packs: %w", err)
+	}
+	return "", nil
 }
 
 func deliversNothing(ctx context.Context, s *suite) (string, error) {

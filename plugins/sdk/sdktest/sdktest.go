@@ -163,6 +163,7 @@ var checks = []check{
 
 	{"configure", config, configures},
 	{"delivery", configuration, delivers},
+	{"packs", delivery, deliversPacked},
 	{"empty batch", delivery, deliversNothing},
 	{"full batch", delivery, deliversAFullBatch},
 	{"large alert", delivery, deliversALargeAlert},

@@ -13,7 +13,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0coutput.proto\x12\x13trailship.output.v1\"\x11\n\x0f\x44\x65scribeRequest\"o\n\x10\x44\x65scribeResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x15\n\rconfig_schema\x18\x03 \x01(\x0c\x12\x12\n\nmax_alerts\x18\x04 \x01(\r\x12\x11\n\tmax_bytes\x18\x05 \x01(\r\"G\n\x10\x43onfigureRequest\x12\x0e\n\x06\x63onfig\x18\x01 \x01(\x0c\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x11\n\tstate_dir\x18\x03 \x01(\t\"E\n\x11\x43onfigureResponse\x12\x30\n\x06\x65rrors\x18\x01 \x03(\x0b\x32 .trailship.output.v1.ConfigError\"/\n\x0b\x43onfigError\x12\x0f\n\x07pointer\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"N\n\x0e\x44\x65liverRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12*\n\x06\x61lerts\x18\x02 \x03(\x0b\x32\x1a.trailship.output.v1.Alert\"v\n\x05\x41lert\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07rule_id\x18\x02 \x01(\t\x12\x10\n\x08severity\x18\x03 \x01(\t\x12\x12\n\nevent_time\x18\x04 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\x0c\n\x04json\x18\x07 \x01(\x0c\"T\n\x0f\x44\x65liverResponse\x12,\n\x06\x66\x61iled\x18\x01 \x03(\x0b\x32\x1c.trailship.output.v1.Failure\x12\x13\n\x0bthrottle_ms\x18\x02 \x01(\x03\"\x98\x01\n\x07\x46\x61ilure\x12\n\n\x02id\x18\x01 \x01(\t\x12\x31\n\x05\x63lass\x18\x02 \x01(\x0e\x32\".trailship.output.v1.Failure.Class\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x04 \x01(\x03\"%\n\x05\x43lass\x12\r\n\tRETRYABLE\x10\x00\x12\r\n\tPERMANENT\x10\x01\"\x0f\n\rReopenRequest\"\x10\n\x0eReopenResponse\"\x0e\n\x0c\x44rainRequest\"\x0f\n\rDrainResponse2\xb6\x03\n\x06Output\x12W\n\x08\x44\x65scribe\x12$.trailship.output.v1.DescribeRequest\x1a%.trailship.output.v1.DescribeResponse\x12Z\n\tConfigure\x12%.trailship.output.v1.ConfigureRequest\x1a&.trailship.output.v1.ConfigureResponse\x12T\n\x07\x44\x65liver\x12#.trailship.output.v1.DeliverRequest\x1a$.trailship.output.v1.DeliverResponse\x12Q\n\x06Reopen\x12\".trailship.output.v1.ReopenRequest\x1a#.trailship.output.v1.ReopenResponse\x12N\n\x05\x44rain\x12!.trailship.output.v1.DrainRequest\x1a\".trailship.output.v1.DrainResponseB5Z3github.com/trailship/trailship/plugins/sdk/outputpbb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0coutput.proto\x12\x13trailship.output.v1\"\x11\n\x0f\x44\x65scribeRequest\"~\n\x10\x44\x65scribeResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x15\n\rconfig_schema\x18\x03 \x01(\x0c\x12\x12\n\nmax_alerts\x18\x04 \x01(\r\x12\x11\n\tmax_bytes\x18\x05 \x01(\r\x12\r\n\x05packs\x18\x06 \x01(\x08\"G\n\x10\x43onfigureRequest\x12\x0e\n\x06\x63onfig\x18\x01 \x01(\x0c\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x11\n\tstate_dir\x18\x03 \x01(\t\"E\n\x11\x43onfigureResponse\x12\x30\n\x06\x65rrors\x18\x01 \x03(\x0b\x32 .trailship.output.v1.ConfigError\"/\n\x0b\x43onfigError\x12\x0f\n\x07pointer\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"]\n\x0e\x44\x65liverRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12*\n\x06\x61lerts\x18\x02 \x03(\x0b\x32\x1a.trailship.output.v1.Alert\x12\r\n\x05packs\x18\x03 \x03(\x0c\"\x89\x01\n\x05\x41lert\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07rule_id\x18\x02 \x01(\t\x12\x10\n\x08severity\x18\x03 \x01(\t\x12\x12\n\nevent_time\x18\x04 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\x0c\n\x04json\x18\x07 \x01(\x0c\x12\x11\n\tjson_size\x18\x08 \x01(\r\"T\n\x0f\x44\x65liverResponse\x12,\n\x06\x66\x61iled\x18\x01 \x03(\x0b\x32\x1c.trailship.output.v1.Failure\x12\x13\n\x0bthrottle_ms\x18\x02 \x01(\x03\"\x98\x01\n\x07\x46\x61ilure\x12\n\n\x02id\x18\x01 \x01(\t\x12\x31\n\x05\x63lass\x18\x02 \x01(\x0e\x32\".trailship.output.v1.Failure.Class\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x04 \x01(\x03\"%\n\x05\x43lass\x12\r\n\tRETRYABLE\x10\x00\x12\r\n\tPERMANENT\x10\x01\"\x0f\n\rReopenRequest\"\x10\n\x0eReopenResponse\"\x0e\n\x0c\x44rainRequest\"\x0f\n\rDrainResponse2\xb6\x03\n\x06Output\x12W\n\x08\x44\x65scribe\x12$.trailship.output.v1.DescribeRequest\x1a%.trailship.output.v1.DescribeResponse\x12Z\n\tConfigure\x12%.trailship.output.v1.ConfigureRequest\x1a&.trailship.output.v1.ConfigureResponse\x12T\n\x07\x44\x65liver\x12#.trailship.output.v1.DeliverRequest\x1a$.trailship.output.v1.DeliverResponse\x12Q\n\x06Reopen\x12\".trailship.output.v1.ReopenRequest\x1a#.trailship.output.v1.ReopenResponse\x12N\n\x05\x44rain\x12!.trailship.output.v1.DrainRequest\x1a\".trailship.output.v1.DrainResponseB5Z3github.com/trailship/trailship/plugins/sdk/outputpbb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'output_pb2', globals())
@@ -24,31 +24,31 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _DESCRIBEREQUEST._serialized_start=37
   _DESCRIBEREQUEST._serialized_end=54
   _DESCRIBERESPONSE._serialized_start=56
-  _DESCRIBERESPONSE._serialized_end=167
-  _CONFIGUREREQUEST._serialized_start=169
-  _CONFIGUREREQUEST._serialized_end=240
-  _CONFIGURERESPONSE._serialized_start=242
-  _CONFIGURERESPONSE._serialized_end=311
-  _CONFIGERROR._serialized_start=313
-  _CONFIGERROR._serialized_end=360
-  _DELIVERREQUEST._serialized_start=362
-  _DELIVERREQUEST._serialized_end=440
-  _ALERT._serialized_start=442
-  _ALERT._serialized_end=560
-  _DELIVERRESPONSE._serialized_start=562
-  _DELIVERRESPONSE._serialized_end=646
-  _FAILURE._serialized_start=649
-  _FAILURE._serialized_end=801
-  _FAILURE_CLASS._serialized_start=764
-  _FAILURE_CLASS._serialized_end=801
-  _REOPENREQUEST._serialized_start=803
-  _REOPENREQUEST._serialized_end=818
-  _REOPENRESPONSE._serialized_start=820
-  _REOPENRESPONSE._serialized_end=836
-  _DRAINREQUEST._serialized_start=838
-  _DRAINREQUEST._serialized_end=852
-  _DRAINRESPONSE._serialized_start=854
-  _DRAINRESPONSE._serialized_end=869
-  _OUTPUT._serialized_start=872
-  _OUTPUT._serialized_end=1310
+  _DESCRIBERESPONSE._serialized_end=182
+  _CONFIGUREREQUEST._serialized_start=184
+  _CONFIGUREREQUEST._serialized_end=255
+  _CONFIGURERESPONSE._serialized_start=257
+  _CONFIGURERESPONSE._serialized_end=326
+  _CONFIGERROR._serialized_start=328
+  _CONFIGERROR._serialized_end=375
+  _DELIVERREQUEST._serialized_start=377
+  _DELIVERREQUEST._serialized_end=470
+  _ALERT._serialized_start=473
+  _ALERT._serialized_end=610
+  _DELIVERRESPONSE._serialized_start=612
+  _DELIVERRESPONSE._serialized_end=696
+  _FAILURE._serialized_start=699
+  _FAILURE._serialized_end=851
+  _FAILURE_CLASS._serialized_start=814
+  _FAILURE_CLASS._serialized_end=851
+  _REOPENREQUEST._serialized_start=853
+  _REOPENREQUEST._serialized_end=868
+  _REOPENRESPONSE._serialized_start=870
+  _REOPENRESPONSE._serialized_end=886
+  _DRAINREQUEST._serialized_start=888
+  _DRAINREQUEST._serialized_end=902
+  _DRAINRESPONSE._serialized_start=904
+  _DRAINRESPONSE._serialized_end=919
+  _OUTPUT._serialized_start=922
+  _OUTPUT._serialized_end=1360
 # @@protoc_insertion_point(module_scope)
