@@ -167,7 +167,7 @@ func compareStored(t *testing.T, st store.Store, want map[string]bool) {
 	t.Helper()
 	got := map[string]int{}
 	for after := uint64(0); ; {
-		some, err := st.Next("archive", after, 1000, 8<<20)
+		some, _, err := st.Next("archive", after, 1000, 8<<20)
 		if err == nil {
 			err = store.Unpack(some)
 		}

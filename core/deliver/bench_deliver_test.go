@@ -99,7 +99,7 @@ func (s *backlog) refill() {
 	s.left = s.alerts
 }
 
-func (s *backlog) Next(_ string, after uint64, limit, maxBytes int) ([]store.Queued, error) {
+func (s *backlog) Next(_ string, after uint64, limit, maxBytes int) ([]store.Queued, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := s.left
@@ -107,7 +107,7 @@ func (s *backlog) Next(_ string, after uint64, limit, maxBytes int) ([]store.Que
 		next = next[1:]
 	}
 	n := min(limit, max(1, maxBytes/len(s.alerts[0].JSON)), len(next))
-	return slices.Clone(next[:n]), nil
+	return slices.Clone(next[:n]), n < len(next), nil
 }
 
 func (s *backlog) Settle(_ string, done []uint64, _ []store.Refusal) error {

@@ -24,31 +24,18 @@ func (c *client) Deliver(ctx context.Context, alerts []sdk.Alert) error {
 	return c.deliver(ctx, req)
 }
 
-// receive is Deliver for what comes out of the store.
-func (c *client) receive(ctx context.Context, p parcel) error {
+// carry is Deliver for what comes out of the store.
+func (c *client) carry(ctx context.Context, p parcel) error {
 	if !c.about.Packs || p.includes() {
-		alerts, err := p.open()
+		alerts, err := p.contents()
 		if err != nil {
 			return err
 		}
 		return c.Deliver(ctx, alerts)
 	}
-	req := c.request(p.heads())
-	for i := 0; i < len(p.alerts); {
-		n := whole(p.alerts[i:])
-		if n == 0 {
-			a := &p.alerts[i]
-			if err := a.Unpack(); err != nil {
-				return err
-			}
-			req.Alerts[i].Json = a.JSON
-			i++
-			continue
-		}
-		req.Packs = append(req.Packs, p.alerts[i].Part.Pack.JSON)
-		for end := i + n; i < end; i++ {
-			req.Alerts[i].JsonSize = uint32(p.alerts[i].Part.Size.JSON)
-		}
+	req := c.request(p.labels())
+	if err := p.load(req); err != nil {
+		return err
 	}
 	return c.deliver(ctx, req)
 }

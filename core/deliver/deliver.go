@@ -3,7 +3,8 @@
 // own backlog, so one that is slow or dead touches nobody else.
 //
 // deliver.go is the loop, output.go what the configuration says of it, queue.go
-// what comes next and when, verdict.go what becomes of an alert that failed.
+// what comes next and when, parcel.go how it goes out, verdict.go what becomes of
+// an alert that failed.
 // Below them an output is an sdk.Output; supervise.go makes one of a plugin's
 // program by starting it (client.go, process.go) as often as it takes, and
 // calls.go is what is said to it.
@@ -137,7 +138,11 @@ func (d *Deliverer) loop(ctx, late context.Context, out sdk.Output) error {
 			d.rest(ctx, asked, q.next(time.Now()))
 			continue
 		}
-		v := q.judge(batch, d.send(late, out, q, batch), time.Now())
+		failure := d.send(late, out, q, batch)
+		if errors.Is(failure, store.ErrDamaged) { // no fault of the output's
+			return failure
+		}
+		v := q.judge(batch, failure, time.Now())
 		var pause time.Duration
 		if t, ok := out.(throttler); ok {
 			pause = t.throttle()
@@ -163,9 +168,9 @@ type throttler interface {
 	throttle() time.Duration
 }
 
-// receiver is a destination that may want alerts as they lie in the store.
-type receiver interface {
-	receive(context.Context, parcel) error
+// carrier is a destination that may want alerts as they lie in the store.
+type carrier interface {
+	carry(context.Context, parcel) error
 }
 
 // gather collects a batch, and waits for company when it is not full.
@@ -184,18 +189,18 @@ func (d *Deliverer) gather(ctx context.Context, q *queue) ([]store.Queued, error
 }
 
 // send makes one call and returns the destination's error.
-func (d *Deliverer) send(ctx context.Context, out sdk.Output, q *queue, batch []store.Queued) (err error) {
+func (d *Deliverer) send(ctx context.Context, out sdk.Output, q *queue, batch []store.Queued) error {
 	began := time.Now()
 	p := parcel{&d.Output, batch, q.tries}
-	if r, ok := out.(receiver); ok {
-		err = r.receive(ctx, p)
-	} else if alerts, bad := p.open(); bad != nil {
-		err = bad
-	} else {
-		err = out.Deliver(ctx, alerts)
+	defer func() { d.Metrics.observe(d.Name, time.Since(began)) }()
+	if c, ok := out.(carrier); ok {
+		return c.carry(ctx, p)
 	}
-	d.Metrics.observe(d.Name, time.Since(began))
-	return err
+	alerts, err := p.contents()
+	if err != nil {
+		return err
+	}
+	return out.Deliver(ctx, alerts)
 }
 
 // settle makes a verdict durable. A store without room is waited for: the

@@ -38,20 +38,19 @@ func (o *outlet) raise(ids ...string) {
 	}
 }
 
-func (o *outlet) Next(_ string, after uint64, limit, maxBytes int) ([]store.Queued, error) {
+func (o *outlet) Next(_ string, after uint64, limit, maxBytes int) (found []store.Queued, more bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var found []store.Queued
 	for _, a := range o.queue {
 		if a.Seq <= after {
 			continue
 		}
-		if maxBytes -= len(a.JSON); len(found) > 0 && maxBytes < 0 || len(found) == limit {
-			break
+		if maxBytes -= a.Size().JSON; len(found) > 0 && maxBytes < 0 || len(found) == limit {
+			return found, true, nil
 		}
 		found = append(found, a)
 	}
-	return found, nil
+	return found, false, nil
 }
 
 func (o *outlet) Settle(_ string, done []uint64, dead []store.Refusal) error {

@@ -2,7 +2,9 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -57,7 +59,7 @@ func sent(t *testing.T, o Output, packs bool, batch []store.Queued) (all []strin
 	l := &listener{}
 	c := &client{rpc: l, about: &pb.DescribeResponse{Packs: packs}}
 	p := parcel{&o, batch, func(seq uint64) int { return int(seq) }}
-	if err := c.receive(t.Context(), p); err != nil {
+	if err := c.carry(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	for _, a := range l.sent.Alerts {
@@ -82,7 +84,7 @@ func TestWhatWasStoredTogetherIsSentAsItLiesThere(t *testing.T) {
 		return slices.Concat(
 			together(1, "a", "b", "c"),
 			others[:1], others[2:],
-			together(7, "alone"),
+			together(7, "alone", "and another")[:1],
 			together(8, "d", "e"),
 			together(10, "half", "of it")[:1],
 		)
@@ -139,15 +141,12 @@ func TestAPluginUnpacksWhatItIsSent(t *testing.T) {
 	}
 }
 
-func TestAPackThatDoesNotHoldItsAlertsIsAnError(t *testing.T) {
-	for what, spoil := range map[string]func(*store.Queued){
-		"too short": func(q *store.Queued) { q.Part.Size.JSON++ },
-		"torn":      func(q *store.Queued) { q.Part.Pack.JSON = q.Part.Pack.JSON[:3] },
-	} {
-		batch := together(1, "a", "b")
-		spoil(&batch[1])
-		if alerts, err := (parcel{&Output{}, batch, func(uint64) int { return 0 }}).open(); err == nil {
-			t.Errorf("%s: got %v", what, alerts)
-		}
+// What is damaged is no fault of the output's: nothing is tried again.
+func TestAPackThatDoesNotUnpackEndsDelivery(t *testing.T) {
+	s := &outlet{queue: together(1, "a", "b")}
+	s.queue[0].Part.Pack.JSON = s.queue[0].Part.Pack.JSON[:3]
+	d := &Deliverer{Output: Output{Name: "out"}, Store: s, Destination: &fake{}, Log: slog.New(slog.DiscardHandler)}
+	if err := d.Run(t.Context()); !errors.Is(err, store.ErrDamaged) {
+		t.Errorf("got %v, want damage", err)
 	}
 }

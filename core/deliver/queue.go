@@ -124,7 +124,7 @@ func (q *queue) collectProbe(b *batch, now time.Time) error {
 // collectFresh adds alerts that were not tried before.
 func (q *queue) collectFresh(b *batch) error {
 	for !b.full && len(q.attempts) < maxWaiting {
-		found, err := q.store.Next(q.Name, q.after, q.limit-len(b.alerts), q.bytes-b.bytes)
+		found, more, err := q.store.Next(q.Name, q.after, q.limit-len(b.alerts), q.bytes-b.bytes)
 		if err != nil {
 			return err
 		}
@@ -140,6 +140,8 @@ func (q *queue) collectFresh(b *batch) error {
 			}
 			q.after = a.Seq
 		}
+		// To fill it up would be to divide what was stored together.
+		b.full = b.full || more && (2*len(b.alerts) >= q.limit || 2*b.bytes >= q.bytes)
 	}
 	return nil
 }
@@ -165,7 +167,7 @@ func (q *queue) due(now time.Time) (due, suspects []uint64) {
 // is forgotten.
 func (q *queue) fetch(b *batch, seqs []uint64) error {
 	for len(seqs) > 0 && !b.full {
-		found, err := q.store.Next(q.Name, seqs[0]-1, q.limit-len(b.alerts), q.bytes)
+		found, _, err := q.store.Next(q.Name, seqs[0]-1, q.limit-len(b.alerts), q.bytes)
 		if err != nil {
 			return err
 		}
@@ -212,9 +214,8 @@ func (q *queue) add(b *batch, a store.Queued) bool {
 	}
 	b.alerts = append(b.alerts, a)
 	b.bytes += size
-	// To look for the few alerts that fit in what is left is not worth it: they
-	// are packed with others, which the next batch takes as they are.
-	b.full = len(b.alerts) >= q.limit || b.bytes >= q.bytes-q.bytes/8
+	// To look for the one alert that fits in what is left is not worth it.
+	b.full = len(b.alerts) >= q.limit || b.bytes >= q.bytes-q.bytes/50
 	return true
 }
 

@@ -48,7 +48,7 @@ func TestARunThatIsOverEndsWhatStartStartedAndDeliversNothing(t *testing.T) {
 	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("process %d is still there: %v", pid, err)
 	}
-	if waiting, _ := s.Next("", 0, 10, 1<<20); len(waiting) != 1 {
+	if waiting, _, _ := s.Next("", 0, 10, 1<<20); len(waiting) != 1 {
 		t.Errorf("what waits: %v", waiting)
 	}
 }

@@ -53,9 +53,9 @@ func (s *supervisor) Deliver(ctx context.Context, alerts []sdk.Alert) error {
 	return s.call(ctx, func(ctx context.Context, c *client) error { return c.Deliver(ctx, alerts) })
 }
 
-// receive is Deliver for what comes out of the store.
-func (s *supervisor) receive(ctx context.Context, p parcel) error {
-	return s.call(ctx, func(ctx context.Context, c *client) error { return c.receive(ctx, p) })
+// carry is Deliver for what comes out of the store.
+func (s *supervisor) carry(ctx context.Context, p parcel) error {
+	return s.call(ctx, func(ctx context.Context, c *client) error { return c.carry(ctx, p) })
 }
 
 func (s *supervisor) call(ctx context.Context, deliver func(context.Context, *client) error) error {

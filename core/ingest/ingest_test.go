@@ -473,7 +473,7 @@ func (w *world) queuedRules() []string {
 // waiting is what an output has queued, unpacked.
 func (w *world) waiting(output string) []store.Queued {
 	w.t.Helper()
-	q, err := w.store.Next(output, 0, 1000, 1<<30)
+	q, _, err := w.store.Next(output, 0, 1000, 1<<30)
 	if err == nil {
 		err = store.Unpack(q)
 	}

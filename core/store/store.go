@@ -114,9 +114,10 @@ type State interface {
 // shared alerts.
 type Outlet interface {
 	// Next returns the oldest queued alerts of an output that come after seq,
-	// at most max alerts and about maxBytes of payload (at least one). It may
-	// end before alerts that were stored together and would not all fit.
-	Next(output string, after uint64, max int, maxBytes int) ([]Queued, error)
+	// at most max alerts and about maxBytes of payload (at least one). It ends
+	// before alerts that were stored together and do not all fit, unless they are
+	// the first. more says that there are others, for which there was no room.
+	Next(output string, after uint64, max, maxBytes int) (list []Queued, more bool, err error)
 	// Settle removes from an output's queue the alerts it acknowledged (done)
 	// and those it refused for good (dead, which become dead letters), in one
 	// transaction. An alert no output waits for any more is deleted.
@@ -143,7 +144,7 @@ type Alert struct {
 }
 
 // Queued is an alert in an output's queue. Seq grows with every alert stored.
-// Its payloads may be packed: Unpack takes them out.
+// As long as its payloads are packed, JSON, Event and Raw are nil: see Unpack.
 type Queued struct {
 	Seq uint64
 	Alert

@@ -123,7 +123,7 @@ type queue struct {
 	dead   []string
 }
 
-func (q *queue) Next(_ string, after uint64, _, _ int) ([]store.Queued, error) {
+func (q *queue) Next(_ string, after uint64, _, _ int) ([]store.Queued, bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var found []store.Queued
@@ -132,7 +132,7 @@ func (q *queue) Next(_ string, after uint64, _, _ int) ([]store.Queued, error) {
 			found = append(found, a)
 		}
 	}
-	return found, nil
+	return found, false, nil
 }
 
 func (q *queue) Settle(_ string, done []uint64, dead []store.Refusal) error {

@@ -100,8 +100,8 @@ func (b *batch) unpack() error {
 		if len(a.Json) > 0 {
 			continue
 		}
-		n := int(a.JsonSize)
-		if n > len(from) {
+		n := uint64(a.JsonSize)
+		if n > uint64(len(from)) {
 			return fmt.Errorf("the packs end in alert %q", a.Id)
 		}
 		a.Json, from = from[:n:n], from[n:]
@@ -115,49 +115,73 @@ func (b *batch) unpack() error {
 // The fields that are taken out of messages; all others are left to protobuf.
 const (
 	requestAlerts protowire.Number = 2
+	requestPacks  protowire.Number = 3
 	alertJSON     protowire.Number = 7
 )
 
-// readRequest reads a request whose JSON stays where it is in message.
+// readRequest reads a request whose JSON and packs stay where they are in
+// message.
 func readRequest(message []byte, req *pb.DeliverRequest) error {
 	req.Reset()
 	var short []byte // of an alert: all but the JSON
-	rest, err := cut(nil, message, requestAlerts, func(message []byte) (err error) {
-		a := &pb.Alert{}
-		req.Alerts = append(req.Alerts, a)
-		var json []byte
-		short, err = cut(short[:0], message, alertJSON, func(value []byte) error {
-			json = value
-			return nil
-		})
-		if err != nil {
-			return err
+	var packs [][]byte
+	rest, err := cut(nil, message, func(field protowire.Number, value []byte) (taken bool, err error) {
+		switch field {
+		case requestPacks:
+			packs = append(packs, value)
+			return true, nil
+		case requestAlerts:
+			a := &pb.Alert{}
+			req.Alerts = append(req.Alerts, a)
+			short, err = readAlert(short, value, a)
+			return true, err
 		}
-		err = protobuf.Unmarshal(short, a)
-		a.Json = json
-		return err
+		return false, nil
 	})
 	if err != nil {
 		return err
 	}
-	return protobuf.UnmarshalOptions{Merge: true}.Unmarshal(rest, req)
+	err = protobuf.UnmarshalOptions{Merge: true}.Unmarshal(rest, req)
+	req.Packs = packs
+	return err
 }
 
-// cut calls take with every value of one field of a message, and appends the
-// other fields to dst.
-func cut(dst, message []byte, field protowire.Number, take func(value []byte) error) (rest []byte, err error) {
+// readAlert reads an alert whose JSON stays where it is in message. It returns
+// the memory it used.
+func readAlert(short, message []byte, a *pb.Alert) ([]byte, error) {
+	var json []byte
+	short, err := cut(short[:0], message, func(field protowire.Number, value []byte) (bool, error) {
+		if field != alertJSON {
+			return false, nil
+		}
+		json = value
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = protobuf.Unmarshal(short, a)
+	a.Json = json
+	return short, err
+}
+
+// cut calls take with every field of bytes in a message, and appends those it
+// does not take, and the other fields, to dst.
+func cut(dst, message []byte, take func(protowire.Number, []byte) (taken bool, err error)) (rest []byte, err error) {
 	for len(message) > 0 {
 		number, kind, size := protowire.ConsumeField(message)
 		if size < 0 {
 			return nil, protowire.ParseError(size)
 		}
-		if number == field && kind == protowire.BytesType {
+		taken := false
+		if kind == protowire.BytesType {
 			_, _, tag := protowire.ConsumeTag(message)
 			value, _ := protowire.ConsumeBytes(message[tag:])
-			if err := take(value[:len(value):len(value)]); err != nil {
+			if taken, err = take(number, value[:len(value):len(value)]); err != nil {
 				return nil, err
 			}
-		} else {
+		}
+		if !taken {
 			dst = append(dst, message[:size]...)
 		}
 		message = message[size:]

@@ -85,7 +85,7 @@ func BenchmarkDeliver(b *testing.B) {
 			raised += 10 * batch
 		}
 		b.StartTimer()
-		list, err := s.Next("a", after, batch, 64<<20)
+		list, _, err := s.Next("a", after, batch, 64<<20)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -44,7 +44,6 @@ type Store struct {
 	writing sync.Mutex // one writing transaction and its bookkeeping at a time
 	room    room       // of its values
 	bundle  bundle     // that it fills
-	packed  []byte     // the last one
 	moved   int64      // bytes of alerts since the last unmap
 
 	mu      sync.Mutex

@@ -78,7 +78,7 @@ func raise(t testing.TB, s *Store, from, to, size int) {
 // queued is all that an output has queued, unpacked.
 func queued(t testing.TB, s *Store, output string) []store.Queued {
 	t.Helper()
-	list, err := s.Next(output, 0, 1<<20, 1<<30)
+	list, _, err := s.Next(output, 0, 1<<20, 1<<30)
 	if err == nil {
 		err = store.Unpack(list)
 	}
@@ -205,7 +205,7 @@ func TestUseAfterClose(t *testing.T) {
 		}
 	}
 	_, _, entryErr := s.Ledger("s").Entry("k")
-	_, nextErr := s.Next("a", 0, 1, 1)
+	_, _, nextErr := s.Next("a", 0, 1, 1)
 	_, backlogErr := s.Backlog("a")
 	_, lettersErr := s.DeadLetters()
 	for name, err := range map[string]error{

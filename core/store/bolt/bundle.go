@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 	"go.etcd.io/bbolt"
@@ -26,6 +28,7 @@ import (
 type bundle struct {
 	json, rest []byte
 	heads      []byte // of the alerts
+	packed     []byte // memory for the whole
 	last       uint64 // sequence number
 	count      int
 }
@@ -62,27 +65,26 @@ func (b *bundle) add(seq uint64, a store.Alert) {
 	b.count++
 }
 
-// size is at least what append appends.
-func (b *bundle) size() int {
-	return s2.MaxEncodedLen(len(b.json)) + s2.MaxEncodedLen(len(b.rest)) + 3*binary.MaxVarintLen64 + len(b.heads) + 4
-}
-
-// append appends the value to dst, which has room for it.
-func (b *bundle) append(dst []byte) []byte {
-	from := len(dst)
-	dst = appendPacked(dst, b.json)
-	json := len(dst) - from
-	dst = appendPacked(dst, b.rest)
-	rest := len(dst) - from - json
-	at := len(dst)
-	for _, n := range []int{json, rest, b.count} {
-		dst = binary.AppendUvarint(dst, uint64(n))
+// pack returns the value, good until the next one.
+func (b *bundle) pack() []byte {
+	v := slices.Grow(b.packed[:0], s2.MaxEncodedLen(len(b.json))+s2.MaxEncodedLen(len(b.rest)))
+	v = appendPacked(v, b.json)
+	json := len(v)
+	v = appendPacked(v, b.rest)
+	at := len(v)
+	for _, n := range []int{json, at - json, b.count} {
+		v = binary.AppendUvarint(v, uint64(n))
 	}
-	dst = append(dst, b.heads...)
-	return binary.BigEndian.AppendUint32(dst, uint32(len(dst)-at))
+	v = append(v, b.heads...)
+	b.packed = binary.BigEndian.AppendUint32(v, uint32(len(v)-at))
+	return b.packed
 }
 
-// appendPacked appends a block of what is packed, nothing for nothing.
+// sealed returns the value in memory of its own, with room for its checksum.
+func (b *bundle) sealed() []byte { return append(make([]byte, sumSize), b.pack()...) }
+
+// appendPacked appends a block of the payloads, for which there is room; nothing
+// for none.
 func appendPacked(dst, payloads []byte) []byte {
 	if len(payloads) == 0 {
 		return dst
@@ -96,20 +98,21 @@ func (b *bundle) reset() {
 	if cap(b.json)+cap(b.rest) > 4*bundleBytes {
 		*b = bundle{}
 	}
-	*b = bundle{json: b.json[:0], rest: b.rest[:0], heads: b.heads[:0]}
+	*b = bundle{json: b.json[:0], rest: b.rest[:0], heads: b.heads[:0], packed: b.packed}
 }
 
 // errMissing says that a queue names an alert its bundle does not have.
 var errMissing = errors.New("an alert is missing, but an output waits for it")
 
-// readBundle appends the named alerts of a bundle to list, packed, in memory of
-// their own. They must be named in order.
+// readBundle appends the named alerts of a bundle to list, in memory of their
+// own: packed if they are all there is, for then they can go on as they are;
+// else a few would hold the memory of many. They must be named in order.
 func readBundle(list []store.Queued, value []byte, named []waiting) ([]store.Queued, error) {
 	heads, err := newHeads(value)
 	if err != nil {
 		return list, err
 	}
-	heads.own()
+	from := len(list)
 	for _, w := range named {
 		q, err := heads.find(w.seq)
 		if err != nil {
@@ -120,14 +123,54 @@ func readBundle(list []store.Queued, value []byte, named []waiting) ([]store.Que
 		}
 		list = append(list, q)
 	}
-	return list, nil
+	if pack := heads.pack; len(named) > 1 && len(named) == pack.Alerts {
+		pack.JSON, pack.Rest = bytes.Clone(pack.JSON), bytes.Clone(pack.Rest)
+		return list, nil
+	}
+	return list, takeOut(list[from:], heads.pack, total(named).Bytes)
+}
+
+// takeOut gives alerts of one pack payloads of their own, so many bytes in all.
+func takeOut(alerts []store.Queued, pack *store.Pack, size int64) (err error) {
+	b := spareBlocks.Get().(*blocks)
+	defer b.putBack()
+	if b.json, b.rest, err = pack.Unpack(b.json, b.rest); err != nil {
+		return err
+	}
+	memory := make([]byte, 0, size)
+	own := func(payload []byte) []byte {
+		if payload == nil {
+			return nil
+		}
+		from := len(memory)
+		memory = append(memory, payload...)
+		return memory[from:len(memory):len(memory)]
+	}
+	for i := range alerts {
+		q := &alerts[i]
+		json, event, raw := q.Part.Payloads(b.json, b.rest)
+		q.JSON, q.Event, q.Raw = own(json), own(event), own(raw)
+		q.Part = store.Part{}
+	}
+	return nil
+}
+
+// blocks are those of a pack, unpacked for a moment.
+type blocks struct{ json, rest []byte }
+
+var spareBlocks = sync.Pool{New: func() any { return new(blocks) }}
+
+func (b *blocks) putBack() {
+	if cap(b.json)+cap(b.rest) <= 4*bundleBytes {
+		spareBlocks.Put(b)
+	}
 }
 
 // alone is a bundle of a single alert, with room for its checksum.
 func alone(a store.Alert) []byte {
 	var b bundle
 	b.add(0, a)
-	return b.append(make([]byte, sumSize, sumSize+b.size()))
+	return b.sealed()
 }
 
 func readAlone(value []byte) (store.Alert, error) {
@@ -139,8 +182,12 @@ func readAlone(value []byte) (store.Alert, error) {
 	if err != nil {
 		return store.Alert{}, err
 	}
-	err = q.Unpack()
-	return q.Alert, err
+	json, rest, err := heads.pack.Unpack(nil, nil)
+	if err != nil {
+		return store.Alert{}, err
+	}
+	q.JSON, q.Event, q.Raw = q.Part.Payloads(json, rest)
+	return q.Alert, nil
 }
 
 // heads reads a bundle from its beginning.
@@ -181,13 +228,17 @@ func newHeads(value []byte) (heads, error) {
 	}
 	h.pack = &store.Pack{Alerts: int(count), JSON: value[:json:json], Rest: value[json:at:at]}
 	var err error
-	h.json.size, h.rest.size, err = h.pack.Size()
+	if h.json.size, err = unpackedSize(h.pack.JSON); err == nil {
+		h.rest.size, err = unpackedSize(h.pack.Rest)
+	}
 	return h, err
 }
 
-// own copies the blocks from the value.
-func (h *heads) own() {
-	h.pack.JSON, h.pack.Rest = bytes.Clone(h.pack.JSON), bytes.Clone(h.pack.Rest)
+func unpackedSize(block []byte) (int, error) {
+	if len(block) == 0 {
+		return 0, nil
+	}
+	return s2.DecodedLen(block)
 }
 
 // find goes on to the alert of that sequence number.
@@ -305,7 +356,7 @@ func (b bundles) shrink(key []byte, named []waiting) error {
 		return err
 	}
 	if err := store.Unpack(list); err != nil {
-		return damage(b.path, key, err.Error())
+		return err
 	}
 	if err := b.drop(key); err != nil {
 		return err
@@ -314,5 +365,5 @@ func (b bundles) shrink(key []byte, named []waiting) error {
 	for _, q := range list {
 		less.add(q.Seq, q.Alert)
 	}
-	return b.put(key, less.append(make([]byte, sumSize, sumSize+less.size())))
+	return b.put(key, less.sealed())
 }

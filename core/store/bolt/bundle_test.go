@@ -49,9 +49,15 @@ func TestABundleGivesBackWhichOfItsAlertsAreAsked(t *testing.T) {
 	for _, q := range alerts {
 		b.add(q.Seq, q.Alert)
 	}
-	value := b.append(make([]byte, 0, b.size()))
+	value := b.pack()
 	for _, want := range [][]store.Queued{alerts, alerts[:1], alerts[39:], {alerts[3], alerts[4], alerts[20]}, nil} {
 		got, err := readBundle(nil, value, waitingOf(want))
+		for _, q := range got {
+			// A few must not hold the memory of many.
+			if packed := q.Part.Pack != nil; packed != (len(want) == len(alerts)) {
+				t.Errorf("of %d alerts asked for, alert %d is packed: %v", len(want), q.Seq, packed)
+			}
+		}
 		if err == nil {
 			err = store.Unpack(got)
 		}
@@ -72,13 +78,30 @@ func TestABundleGivesBackWhichOfItsAlertsAreAsked(t *testing.T) {
 	}
 }
 
+func TestTheMemoryOfALargeAlertIsGivenUp(t *testing.T) {
+	var b bundle
+	for i, size := range []int{100, 10 << 20, 100} {
+		a := storetest.Alert(i)
+		a.JSON = noise(i, size)
+		b.add(1, a)
+		value := bytes.Clone(b.pack())
+		b.reset()
+		if held := cap(b.json) + cap(b.packed); held > 4*bundleBytes {
+			t.Errorf("after an alert of %d bytes %d are held", size, held)
+		}
+		if got, err := readBundle(nil, value, []waiting{{1, payload(a)}}); err != nil || !bytes.Equal(got[0].JSON, a.JSON) {
+			t.Errorf("an alert of %d bytes: %v", size, err)
+		}
+	}
+}
+
 // FuzzBundle reads what only begins as a bundle does.
 func FuzzBundle(f *testing.F) {
 	var b bundle
 	for _, q := range bundleAlerts(3) {
 		b.add(q.Seq, q.Alert)
 	}
-	f.Add(b.append(make([]byte, 0, b.size())), uint64(107), int64(300))
+	f.Add(b.pack(), uint64(107), int64(300))
 	f.Add(alone(storetest.Alert(1))[sumSize:], uint64(0), int64(7))
 	f.Fuzz(func(t *testing.T, value []byte, seq uint64, size int64) {
 		if h, err := newHeads(value); err == nil && h.json.size+h.rest.size > 1<<20 {
@@ -286,7 +309,7 @@ func TestABundleThatIsMissingIsDamage(t *testing.T) {
 	if err := s.guard(s.db.Update, func(t *bbolt.Tx) error { return openBundles(t).drop(seqKeyOf(3)) }); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.Next("a", 0, 1, 1)
+	_, _, err := s.Next("a", 0, 1, 1)
 	want := filepath.Join(dir, fileName) + `: the store is damaged: bucket "alerts", key "\x00\x00\x00\x00\x00\x00\x00\x03": it is missing, but an output waits for it; restore the file from a backup, or move it away to begin anew: what the sources still hold is then read again and its alerts leave again under the same ids`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -217,9 +216,8 @@ func (t *tx) store() error {
 		return nil
 	}
 	key := binary.BigEndian.AppendUint64(t.s.room.take(8), t.bundle.last)
-	t.s.packed = t.bundle.append(slices.Grow(t.s.packed[:0], t.bundle.size()))
-	sealed := append(t.sealed(len(t.s.packed)), t.s.packed...)
-	if err := openBundles(t.t).put(key, sealed); err != nil {
+	value := t.bundle.pack()
+	if err := openBundles(t.t).put(key, append(t.sealed(len(value)), value...)); err != nil {
 		return err
 	}
 	t.bundle.reset()

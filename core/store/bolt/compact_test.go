@@ -45,7 +45,7 @@ func drained(t *testing.T, dir string) {
 		}
 		return errors.Join(tx.Bury(store.DeadLetter{ID: "letter", Reason: "json"}), tx.Put("rule", "key", []byte("remembered")))
 	})
-	list, err2 := s.Next("a", 0, 1<<20, 1<<30)
+	list, _, err2 := s.Next("a", 0, 1<<20, 1<<30)
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}

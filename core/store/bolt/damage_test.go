@@ -33,7 +33,7 @@ func wornStore(t *testing.T) (path string, size int64) {
 			}
 			return errors.Join(tx.PutEntry("small", "k", source.Entry{Offset: 1}), tx.Bury(store.DeadLetter{ID: fmt.Sprint(round), Reason: "json"}))
 		})
-		list, err := s.Next("a", 0, 1<<20, 1<<30)
+		list, _, err := s.Next("a", 0, 1<<20, 1<<30)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +161,7 @@ func TestFlipsUnderAnOpenStore(t *testing.T) {
 			flip(t, f, page*pageSize+random.Int64N(200), byte(1+random.IntN(255)))
 		}
 		f.Close()
-		_, nextErr := s.Next("b", 0, 1<<20, 1<<30)
+		_, _, nextErr := s.Next("b", 0, 1<<20, 1<<30)
 		_, _, entryErr := s.Ledger("s").Entry("round/3/3")
 		_, lettersErr := s.DeadLetters()
 		for _, err := range []error{nextErr, entryErr, lettersErr} {
@@ -200,7 +200,7 @@ func TestTruncationUnderAnOpenStore(t *testing.T) {
 	if err := os.Truncate(path, 2*pageSize); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.Next("b", 0, 1<<20, 1<<30)
+	_, _, err := s.Next("b", 0, 1<<20, 1<<30)
 	if !errors.Is(err, store.ErrDamaged) {
 		t.Fatalf("got %v, want ErrDamaged", err)
 	}

@@ -35,7 +35,7 @@ func TestADrainedBacklogIsNotMappedAnyMore(t *testing.T) {
 		}
 	}
 	for {
-		list, err := s.Next("out", 0, 100, 4<<20)
+		list, _, err := s.Next("out", 0, 100, 4<<20)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -68,7 +68,7 @@ func round(s *Store, n, size int) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.Next("a", 0, 8, 1<<20)
+	list, _, err := s.Next("a", 0, 8, 1<<20)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func TestKilledWhileCommitting(t *testing.T) {
 // lie across what was committed together. It says how far it came.
 func settleForever(s *Store) {
 	raised, settled := 0, 0
-	list, err := s.Next("a", 0, 1<<20, 1<<30)
+	list, _, err := s.Next("a", 0, 1<<20, 1<<30)
 	if len(list) > 0 {
 		settled = int(list[0].Seq) - 1
 	}
@@ -241,7 +241,7 @@ func fill(s *Store, dir string) error {
 	// Deliveries go on.
 	before, _ := s.Backlog("b")
 	for range 20 {
-		list, err := s.Next("b", 0, 10, 1<<20)
+		list, _, err := s.Next("b", 0, 10, 1<<20)
 		if err != nil {
 			return err
 		}

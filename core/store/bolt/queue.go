@@ -11,18 +11,18 @@ import (
 
 // Next implements store.Outlet. It reads one consistent state and blocks
 // nobody. An output that was never named has nothing queued.
-func (s *Store) Next(output string, after uint64, max, maxBytes int) ([]store.Queued, error) {
-	var list []store.Queued
-	err := s.view(func(t *bbolt.Tx) error {
+func (s *Store) Next(output string, after uint64, max, maxBytes int) (list []store.Queued, more bool, err error) {
+	err = s.view(func(t *bbolt.Tx) error {
 		queue := rootBucket(t, queueBucket).sub([]byte(output))
 		if queue.Bucket == nil {
 			return nil
 		}
-		stops, named, err := find(queue, after, page{alerts: max, bytes: int64(maxBytes)})
+		on := page{alerts: max, bytes: int64(maxBytes)}
+		stops, named, err := find(queue, after, &on)
 		if err != nil || len(named) == 0 {
 			return err
 		}
-		list = make([]store.Queued, 0, len(named))
+		list, more = make([]store.Queued, 0, len(named)), on.full
 		bundles := openBundles(t)
 		for _, at := range stops {
 			if list, err = bundles.read(list, at.key, named[:at.alerts]); err != nil {
@@ -33,9 +33,9 @@ func (s *Store) Next(output string, after uint64, max, maxBytes int) ([]store.Qu
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return list, nil
+	return list, more, nil
 }
 
 // stop is a bundle and how many alerts of it are asked for.
@@ -46,7 +46,7 @@ type stop struct {
 
 // find returns the alerts of a queue behind after that go on the page, and the
 // bundles they are in.
-func find(queue bucket, after uint64, on page) (stops []stop, all []waiting, err error) {
+func find(queue bucket, after uint64, on *page) (stops []stop, all []waiting, err error) {
 	cursor := queue.Cursor()
 	for key, sealed := cursor.Seek(seqKeyOf(after + 1)); key != nil && !on.full; key, sealed = cursor.Next() {
 		had := len(all)

@@ -163,7 +163,7 @@ func (q *queues) refuse(key []byte, refused []waiting, why []*store.Refusal) err
 		return err
 	}
 	if err := store.Unpack(list); err != nil {
-		return damage(q.bundles.path, key, err.Error())
+		return err
 	}
 	for n, a := range list {
 		if err := q.s.buryAlert(q.t, q.output, a.Alert, "refused", why[n].Reason); err != nil {

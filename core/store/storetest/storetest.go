@@ -36,6 +36,7 @@ func Run(t *testing.T, open Open) {
 		{"an output named twice gets an alert once", outputTwice},
 		{"an alert for no output only keeps its id", noOutput},
 		{"next is in order and within limits", nextLimits},
+		{"what was stored together comes together where it fits", nextTogether},
 		{"an alert keeps every field", alertFields},
 		{"a refused alert becomes a dead letter and the others go on", refused},
 		{"a replayed alert goes to its output under its id", replayedAlert},
@@ -137,7 +138,7 @@ func (f *fixture) raise(alerts ...store.Alert) []bool {
 // queue returns everything an output has queued.
 func (f *fixture) queue(output string) []store.Queued {
 	f.Helper()
-	list, err := f.Next(output, 0, 1<<20, 1<<30)
+	list, _, err := f.Next(output, 0, 1<<20, 1<<30)
 	f.check(err)
 	f.check(store.Unpack(list))
 	return list
@@ -265,13 +266,55 @@ func nextLimits(f *fixture) {
 		{want[2], 100, 1, want[3:4]},
 		{want[9], 100, 1 << 20, nil},
 	} {
-		list, err := f.Next("a", test.after, test.max, test.maxBytes)
+		list, _, err := f.Next("a", test.after, test.max, test.maxBytes)
 		f.check(err)
 		var got []uint64
 		for _, q := range list {
 			got = append(got, q.Seq)
 		}
 		f.same(fmt.Sprintf("Next after %d, %d alerts, %d bytes", test.after, test.max, test.maxBytes), got, test.want)
+	}
+}
+
+func nextTogether(f *fixture) {
+	var seqs []uint64
+	for round := range 3 {
+		var alerts []store.Alert
+		for n := range 4 {
+			a := Alert(4*round+n, "a")
+			a.JSON = make([]byte, 100)
+			alerts = append(alerts, a)
+		}
+		f.raise(alerts...)
+	}
+	for _, q := range f.queue("a") {
+		seqs = append(seqs, q.Seq)
+	}
+	for _, test := range []struct {
+		after         uint64
+		max, maxBytes int
+		want          []uint64
+		more          bool
+	}{
+		{0, 100, 1 << 20, seqs, false},
+		{0, 12, 1 << 20, seqs, false},
+		{0, 11, 1 << 20, seqs[:8], true},
+		{0, 100, 700, seqs[:4], true},
+		{0, 3, 1 << 20, seqs[:3], true},
+		{0, 100, 1, seqs[:1], true},
+		{seqs[2], 4, 1 << 20, seqs[3:4], true},
+		{seqs[2], 100, 900, seqs[3:], false},
+		{seqs[9], 100, 1 << 20, seqs[10:], false},
+	} {
+		list, more, err := f.Next("a", test.after, test.max, test.maxBytes)
+		f.check(err)
+		var got []uint64
+		for _, q := range list {
+			got = append(got, q.Seq)
+		}
+		what := fmt.Sprintf("Next after %d, %d alerts, %d bytes", test.after, test.max, test.maxBytes)
+		f.same(what, got, test.want)
+		f.same(what+": more", more, test.more)
 	}
 }
 

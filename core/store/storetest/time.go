@@ -46,7 +46,7 @@ func concurrent(f *fixture) {
 	for _, output := range outputs {
 		group.Go(func() error {
 			for left := workers * each; left > 0; {
-				list, err := f.Next(output, 0, 7, 1<<20)
+				list, _, err := f.Next(output, 0, 7, 1<<20)
 				if err != nil {
 					return err
 				}
