@@ -13,7 +13,8 @@ import (
 // and returns the most they had together. The kernel keeps the peak of each, so
 // only what grows in the last moment is missed.
 func watch(pid int, stop <-chan struct{}) (peak int64) {
-	tick := time.NewTicker(10 * time.Millisecond)
+	// Looking takes half a millisecond, of a core the process may need.
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		peak = max(peak, family(pid))
