@@ -171,8 +171,7 @@ type DescribeResponse struct {
 	// The daemon never sends more than 1,000 alerts.
 	MaxAlerts uint32 `protobuf:"varint,4,opt,name=max_alerts,json=maxAlerts,proto3" json:"max_alerts,omitempty"`
 	MaxBytes  uint32 `protobuf:"varint,5,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
-	// It reads DeliverRequest.packs. Worth it where alerts are many: a tenth of
-	// the bytes are sent.
+	// It reads DeliverRequest.packs. Worth it where alerts are many.
 	Packs         bool `protobuf:"varint,6,opt,name=packs,proto3" json:"packs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
