@@ -261,8 +261,12 @@ func intoSyslogOverUDP(t *testing.T) sdktest.Plugin {
 			if _, err := conn.WriteTo([]byte(lastItem), conn.LocalAddr()); err != nil {
 				return nil, err
 			}
-			<-done
-			return got.held(ctx)
+			select {
+			case <-done:
+				return got.held(ctx)
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
 		},
 	}
 }

@@ -113,11 +113,12 @@ func listenSyslog(t *testing.T) *syslogServer {
 // heldAtTheEnd is held once everything that was sent is read; senders must be
 // gone. Connections are accepted in order: after one of ours, there is no other.
 func (s *syslogServer) heldAtTheEnd(ctx context.Context) ([]string, error) {
-	last, err := net.Dial("tcp", s.Addr().String())
+	last, err := new(net.Dialer).DialContext(ctx, "tcp", s.Addr().String())
 	if err != nil {
 		return nil, err
 	}
 	defer last.Close()
+	defer context.AfterFunc(ctx, func() { last.Close() })()
 	if err := last.(*net.TCPConn).CloseWrite(); err != nil {
 		return nil, err
 	}
