@@ -82,9 +82,10 @@ func (b *batch) unpack() error {
 	size := 0
 	for _, pack := range b.request.Packs {
 		n, err := s2.DecodedLen(pack)
-		if size += n; err != nil || size > MaxMessage {
-			return fmt.Errorf("packs of %d bytes: %w", size, cmp.Or(err, s2.ErrTooLarge))
+		if err != nil || n > MaxMessage-size {
+			return fmt.Errorf("a pack of %d bytes: %w", n, cmp.Or(err, s2.ErrTooLarge))
 		}
+		size += n
 	}
 	b.json = slices.Grow(b.json[:0], size)[:size]
 	to := b.json

@@ -114,11 +114,11 @@ func FuzzABatchIsReadAsProtobufReadsIt(f *testing.F) {
 
 func TestPacksThatAreNotTheAlertsAreRefused(t *testing.T) {
 	for want, spoil := range map[string]func(*pb.DeliverRequest){
-		`the packs end in alert "id1"`:                  func(r *pb.DeliverRequest) { r.Alerts[1].JsonSize++ },
-		"the packs have 1 bytes more than the alerts":   func(r *pb.DeliverRequest) { r.Alerts[1].JsonSize-- },
-		"unpacking: s2: corrupt input":                  func(r *pb.DeliverRequest) { r.Packs[0] = r.Packs[0][:3] },
-		"packs of 0 bytes: s2: corrupt input":           func(r *pb.DeliverRequest) { r.Packs[0] = nil },
-		"packs of 67108865 bytes: s2: decoded block is": func(r *pb.DeliverRequest) { r.Packs[0] = []byte("\x81\x80\x80\x20") },
+		`the packs end in alert "id1"`:                   func(r *pb.DeliverRequest) { r.Alerts[1].JsonSize++ },
+		"the packs have 1 bytes more than the alerts":    func(r *pb.DeliverRequest) { r.Alerts[1].JsonSize-- },
+		"unpacking: s2: corrupt input":                   func(r *pb.DeliverRequest) { r.Packs[0] = r.Packs[0][:3] },
+		"a pack of 0 bytes: s2: corrupt input":           func(r *pb.DeliverRequest) { r.Packs[0] = nil },
+		"a pack of 67108865 bytes: s2: decoded block is": func(r *pb.DeliverRequest) { r.Packs[0] = []byte("\x81\x80\x80\x20") },
 	} {
 		req := packed(requestOf(`{"a":1}`, `{"b":2}`), 0, 1)
 		spoil(req)

@@ -104,6 +104,9 @@ func (b *bundle) reset() {
 // errMissing says that a queue names an alert its bundle does not have.
 var errMissing = errors.New("an alert is missing, but an output waits for it")
 
+// errLonger says that a bundle has more than the alerts it counts.
+var errLonger = errors.New("it has more than its alerts")
+
 // readBundle appends the named alerts of a bundle to list, in memory of their
 // own: packed if they are all there is, for then they can go on as they are;
 // else a few would hold the memory of many. They must be named in order.
@@ -124,6 +127,9 @@ func readBundle(list []store.Queued, value []byte, named []waiting) ([]store.Que
 		list = append(list, q)
 	}
 	if pack := heads.pack; len(named) > 1 && len(named) == pack.Alerts {
+		if !heads.done() {
+			return list, errLonger
+		}
 		pack.JSON, pack.Rest = bytes.Clone(pack.JSON), bytes.Clone(pack.Rest)
 		return list, nil
 	}
@@ -253,6 +259,11 @@ func (h *heads) find(seq uint64) (store.Queued, error) {
 		}
 	}
 	return store.Queued{}, errMissing
+}
+
+// done says that there is nothing behind the last alert that was found.
+func (h *heads) done() bool {
+	return len(h.b) == 0 && h.json.at == h.json.size && h.rest.at == h.rest.size
 }
 
 func (h *heads) next() (q store.Queued, ok bool) {

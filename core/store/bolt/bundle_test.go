@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -75,6 +76,19 @@ func TestABundleGivesBackWhichOfItsAlertsAreAsked(t *testing.T) {
 		if got, err := readBundle(nil, value, named); err == nil {
 			t.Errorf("%s: got %v, want an error", why, got)
 		}
+	}
+}
+
+// What goes out whole holds nothing but what was asked for.
+func TestABundleThatHoldsMoreThanItCountsIsDamage(t *testing.T) {
+	alerts := bundleAlerts(3)
+	var b bundle
+	for _, q := range alerts {
+		b.add(q.Seq, q.Alert)
+	}
+	b.count--
+	if got, err := readBundle(nil, b.pack(), waitingOf(alerts[:2])); !errors.Is(err, errLonger) {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
 
