@@ -17,11 +17,7 @@ import (
 
 // Deliver makes the call.
 func (c *client) Deliver(ctx context.Context, alerts []sdk.Alert) error {
-	req := c.request(alerts)
-	for i, a := range alerts {
-		req.Alerts[i].Json = a.JSON
-	}
-	return c.deliver(ctx, req)
+	return c.deliver(ctx, c.request(alerts))
 }
 
 // carry is Deliver for what comes out of the store.
@@ -40,14 +36,13 @@ func (c *client) carry(ctx context.Context, p parcel) error {
 	return c.deliver(ctx, req)
 }
 
-// request is a batch whose alerts have no JSON yet.
 func (c *client) request(alerts []sdk.Alert) *pb.DeliverRequest {
 	req := &pb.DeliverRequest{BatchId: strconv.FormatInt(c.batches.Add(1), 10), Alerts: make([]*pb.Alert, len(alerts))}
 	messages := make([]pb.Alert, len(alerts)) // one allocation for all
 	for i, a := range alerts {
 		m := &messages[i]
 		m.Id, m.RuleId, m.Severity, m.EventTime = a.ID, a.RuleID, a.Severity, a.Time.UnixMilli()
-		m.Attempt, m.Key = uint32(a.Attempt), a.Key
+		m.Attempt, m.Key, m.Json = uint32(a.Attempt), a.Key, a.JSON
 		req.Alerts[i] = m
 	}
 	return req

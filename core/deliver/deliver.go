@@ -5,9 +5,8 @@
 // deliver.go is the loop, output.go what the configuration says of it, queue.go
 // what comes next and when, parcel.go how it goes out, verdict.go what becomes of
 // an alert that failed.
-// Below them an output is an sdk.Output; supervise.go makes one of a plugin's
-// program by starting it (client.go, process.go) as often as it takes, and
-// calls.go is what is said to it.
+// Below them supervise.go starts a plugin's program (client.go, process.go) as
+// often as it takes, and calls.go is what is said to it.
 package deliver
 
 import (
@@ -84,14 +83,14 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	late, cancel := outlive(ctx, d.Drain)
 	defer cancel()
 
-	out := d.Destination
-	if out == nil {
+	var out recipient = given{d.Destination}
+	if d.Destination == nil {
 		p := d.supervisor()
 		defer d.forget()
 		defer d.supervise(ctx, late, p)()
 		out = p
 	} else {
-		defer out.Close()
+		defer d.Destination.Close()
 	}
 	if err := d.loop(ctx, late, out); err != nil {
 		return fmt.Errorf("output %s: %w", d.Name, err)
@@ -121,14 +120,12 @@ func (d *Deliverer) supervise(ctx, late context.Context, p *supervisor) (end fun
 
 // loop is loop two: next, deliver, settle. "Settle is the last line" is the
 // whole durability argument.
-func (d *Deliverer) loop(ctx, late context.Context, out sdk.Output) error {
+func (d *Deliverer) loop(ctx, late context.Context, out recipient) error {
 	q := newQueue(d.Output, d.Store)
 	d.beginBacklog()
 	for ctx.Err() == nil {
 		asked := d.asks()
-		if p, ok := out.(picky); ok {
-			q.wish(p.limits())
-		}
+		q.wish(out.limits())
 		batch, err := d.gather(ctx, q)
 		if err != nil {
 			return err
@@ -156,8 +153,35 @@ func (d *Deliverer) loop(ctx, late context.Context, out sdk.Output) error {
 	return nil
 }
 
-// picky is a destination that does not like batches as large as the
-// configuration allows; 0 is no wish.
+// recipient is what the loop delivers to: a plugin's supervisor, or what is
+// given instead.
+type recipient interface {
+	// carry is sdk.Output's Deliver of what comes out of the store.
+	carry(context.Context, parcel) error
+	// limits is the largest batch it likes; 0 is no wish.
+	limits() (alerts, bytes uint32)
+}
+
+// given is Deliverer.Destination.
+type given struct{ sdk.Output }
+
+func (g given) carry(ctx context.Context, p parcel) error {
+	alerts, err := p.contents()
+	if err != nil {
+		return err
+	}
+	return g.Deliver(ctx, alerts)
+}
+
+func (g given) limits() (alerts, bytes uint32) {
+	if p, ok := g.Output.(picky); ok {
+		return p.limits()
+	}
+	return 0, 0
+}
+
+// picky is an output that does not like batches as large as the configuration
+// allows.
 type picky interface {
 	limits() (alerts, bytes uint32)
 }
@@ -166,11 +190,6 @@ type picky interface {
 // the batch went.
 type throttler interface {
 	throttle() time.Duration
-}
-
-// carrier is a destination that may want alerts as they lie in the store.
-type carrier interface {
-	carry(context.Context, parcel) error
 }
 
 // gather collects a batch, and waits for company when it is not full.
@@ -189,18 +208,11 @@ func (d *Deliverer) gather(ctx context.Context, q *queue) ([]store.Queued, error
 }
 
 // send makes one call and returns the destination's error.
-func (d *Deliverer) send(ctx context.Context, out sdk.Output, q *queue, batch []store.Queued) error {
+func (d *Deliverer) send(ctx context.Context, out recipient, q *queue, batch []store.Queued) error {
 	began := time.Now()
-	p := parcel{&d.Output, batch, q.tries}
-	defer func() { d.Metrics.observe(d.Name, time.Since(began)) }()
-	if c, ok := out.(carrier); ok {
-		return c.carry(ctx, p)
-	}
-	alerts, err := p.contents()
-	if err != nil {
-		return err
-	}
-	return out.Deliver(ctx, alerts)
+	err := out.carry(ctx, parcel{&d.Output, batch, q.tries})
+	d.Metrics.observe(d.Name, time.Since(began))
+	return err
 }
 
 // settle makes a verdict durable. A store without room is waited for: the

@@ -47,18 +47,9 @@ type trouble struct {
 	until time.Time
 }
 
-// Deliver hands the batch to the plugin. While the plugin may not be started
-// yet the error is a RetryAfter.
-func (s *supervisor) Deliver(ctx context.Context, alerts []sdk.Alert) error {
-	return s.call(ctx, func(ctx context.Context, c *client) error { return c.Deliver(ctx, alerts) })
-}
-
-// carry is Deliver for what comes out of the store.
+// carry hands the batch to the plugin. While the plugin may not be started yet
+// the error is a RetryAfter.
 func (s *supervisor) carry(ctx context.Context, p parcel) error {
-	return s.call(ctx, func(ctx context.Context, c *client) error { return c.carry(ctx, p) })
-}
-
-func (s *supervisor) call(ctx context.Context, deliver func(context.Context, *client) error) error {
 	c, err := s.start(ctx)
 	if err != nil {
 		return s.later(err)
@@ -66,7 +57,7 @@ func (s *supervisor) call(ctx context.Context, deliver func(context.Context, *cl
 	// The deadline is the call's alone: on a busy machine a start takes long.
 	call, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	err = deliver(call, c)
+	err = c.carry(call, p)
 	switch {
 	case errors.Is(err, errOverdue):
 		// Whatever it is doing, it is not going to tell us: it may be stopped.
@@ -245,12 +236,4 @@ func (s *supervisor) stop(ctx context.Context) {
 		s.Log.Error("draining the plugin", "error", err)
 	}
 	s.running = nil
-}
-
-// Close drains and ends the plugin within the drain deadline.
-func (s *supervisor) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.Drain)
-	defer cancel()
-	s.stop(ctx)
-	return nil
 }

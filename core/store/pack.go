@@ -28,6 +28,9 @@ type Part struct {
 // Size is how many bytes the payloads of an alert have.
 type Size struct{ JSON, Event, Raw int }
 
+// Total is all of them.
+func (s Size) Total() int { return s.JSON + s.Event + s.Raw }
+
 // Size is how many bytes the payloads of the alert have, packed or not.
 func (q *Queued) Size() Size {
 	if q.Part.Pack != nil {

@@ -121,8 +121,8 @@ func readBundle(list []store.Queued, value []byte, named []waiting) ([]store.Que
 		if err != nil {
 			return list, err
 		}
-		if size := q.Part.Size; int64(size.JSON+size.Event+size.Raw) != w.size {
-			return list, fmt.Errorf("alert %d has %d bytes instead of %d", w.seq, size.JSON+size.Event+size.Raw, w.size)
+		if size := q.Part.Size.Total(); int64(size) != w.size {
+			return list, fmt.Errorf("alert %d has %d bytes instead of %d", w.seq, size, w.size)
 		}
 		list = append(list, q)
 	}
@@ -133,15 +133,19 @@ func readBundle(list []store.Queued, value []byte, named []waiting) ([]store.Que
 		pack.JSON, pack.Rest = bytes.Clone(pack.JSON), bytes.Clone(pack.Rest)
 		return list, nil
 	}
-	return list, takeOut(list[from:], heads.pack, total(named).Bytes)
+	return list, takeOut(list[from:], heads.pack)
 }
 
-// takeOut gives alerts of one pack payloads of their own, so many bytes in all.
-func takeOut(alerts []store.Queued, pack *store.Pack, size int64) (err error) {
+// takeOut gives alerts of one pack payloads of their own.
+func takeOut(alerts []store.Queued, pack *store.Pack) (err error) {
 	b := spareBlocks.Get().(*blocks)
 	defer b.putBack()
 	if b.json, b.rest, err = pack.Unpack(b.json, b.rest); err != nil {
 		return err
+	}
+	size := 0
+	for _, q := range alerts {
+		size += q.Part.Size.Total()
 	}
 	memory := make([]byte, 0, size)
 	own := func(payload []byte) []byte {
@@ -188,12 +192,9 @@ func readAlone(value []byte) (store.Alert, error) {
 	if err != nil {
 		return store.Alert{}, err
 	}
-	json, rest, err := heads.pack.Unpack(nil, nil)
-	if err != nil {
-		return store.Alert{}, err
-	}
-	q.JSON, q.Event, q.Raw = q.Part.Payloads(json, rest)
-	return q.Alert, nil
+	list := []store.Queued{q}
+	err = takeOut(list, heads.pack)
+	return list[0].Alert, err
 }
 
 // heads reads a bundle from its beginning.
@@ -344,6 +345,15 @@ func (b bundles) drop(key []byte) error {
 	return nil
 }
 
+// unpacked returns the named alerts of a bundle with their payloads.
+func (b bundles) unpacked(key []byte, named []waiting) ([]store.Queued, error) {
+	list, err := b.read(nil, key, named)
+	if err == nil {
+		err = store.Unpack(list)
+	}
+	return list, err
+}
+
 // shrink stores a bundle anew with the named alerts only, if that is worth it:
 // a few that wait for long must not hold the space of many.
 func (b bundles) shrink(key []byte, named []waiting) error {
@@ -362,11 +372,8 @@ func (b bundles) shrink(key []byte, named []waiting) error {
 	if int(total(named).Bytes) > (heads.json.size+heads.rest.size)/4 {
 		return nil
 	}
-	list, err := b.read(nil, key, named)
+	list, err := b.unpacked(key, named)
 	if err != nil {
-		return err
-	}
-	if err := store.Unpack(list); err != nil {
 		return err
 	}
 	if err := b.drop(key); err != nil {

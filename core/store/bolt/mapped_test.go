@@ -23,7 +23,7 @@ func TestADrainedBacklogIsNotMappedAnyMore(t *testing.T) {
 	for n := range commits {
 		err := s.Commit(context.Background(), func(tx store.Tx) error {
 			for k := range each {
-				a := store.Alert{ID: fmt.Sprintf("%032x", n*each+k), Outputs: []string{"out"}, JSON: make([]byte, 40<<10)}
+				a := store.Alert{ID: fmt.Sprintf("%032x", n*each+k), Outputs: []string{"out"}, JSON: noise(n*each+k, 40<<10)}
 				if _, err := tx.Raise(a); err != nil {
 					return err
 				}

@@ -158,11 +158,8 @@ func (q *queues) refuse(key []byte, refused []waiting, why []*store.Refusal) err
 	if len(refused) == 0 {
 		return nil
 	}
-	list, err := q.bundles.read(nil, key, refused)
+	list, err := q.bundles.unpacked(key, refused)
 	if err != nil {
-		return err
-	}
-	if err := store.Unpack(list); err != nil {
 		return err
 	}
 	for n, a := range list {
