@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/trailship/trailship/core/deliver"
 	"github.com/trailship/trailship/core/store"
-	"github.com/trailship/trailship/core/store/bolt"
 	"github.com/trailship/trailship/plugins/sdk"
 )
 
@@ -29,10 +27,10 @@ import (
 func BenchmarkDelivery(b *testing.B) {
 	for _, batch := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
-			s := benchStore(b)
+			s := emptyStore(b)
 			raise(b, s, b.N, "file")
 			b.SetBytes(int64(benchAlertSize))
-			d := fileDeliverer(b, s, "file", batch)
+			d := fileDeliverer(b, s, "file", filepath.Join(b.TempDir(), "alerts.ndjson"), batch)
 			runtime.GC()
 			before := cpuTime()
 			b.ResetTimer()
@@ -47,17 +45,6 @@ func BenchmarkDelivery(b *testing.B) {
 }
 
 const benchAlertSize = 1500
-
-// benchStore is an empty store.
-func benchStore(b *testing.B) *bolt.Store {
-	b.Helper()
-	s, err := bolt.Open(filepath.Join(b.TempDir(), "trailship.db"), bolt.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { s.Close() })
-	return s
-}
 
 // raise commits n alerts for the outputs, 1,000 at a time.
 func raise(b *testing.B, s store.Store, n int, outputs ...string) {
@@ -83,42 +70,6 @@ func raise(b *testing.B, s store.Store, n int, outputs ...string) {
 		if err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// fileDeliverer is the shipped file output as the daemon runs it.
-func fileDeliverer(b *testing.B, s store.Store, name string, batch int) *deliver.Deliverer {
-	b.Helper()
-	settings, err := json.Marshal(map[string]string{"path": filepath.Join(b.TempDir(), "alerts.ndjson")})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return &deliver.Deliverer{
-		Output: deliver.Output{
-			Name: name, Program: []string{builtTrailship(b), "plugin", "file"}, Config: settings, TLS: true,
-			MaxBatch: batch, Linger: 200 * time.Millisecond,
-		},
-		Store: s, Log: slog.New(slog.DiscardHandler),
-	}
-}
-
-// runDeliverer runs it until end.
-func runDeliverer(b *testing.B, d *deliver.Deliverer) (end func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- d.Run(ctx) }()
-	return func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.Error(err)
-		}
-	}
-}
-
-func flushed(b *testing.B, d *deliver.Deliverer) {
-	b.Helper()
-	if err := d.Flush(b.Context()); err != nil {
-		b.Fatal(err)
 	}
 }
 
@@ -178,14 +129,14 @@ func (slow) Close() error { return nil }
 // that has the same alerts to take, and the memory in use at the end, in MB.
 func throughput(b *testing.B, alerts int, other sdk.Output) (perSecond, heap float64) {
 	b.Helper()
-	s := benchStore(b)
+	s := emptyStore(b)
 	defer s.Close()
 	raise(b, s, alerts, "file", "other")
 	if other != nil {
 		d := &deliver.Deliverer{Output: deliver.Output{Name: "other", Drain: time.Millisecond}, Store: s, Log: slog.New(slog.DiscardHandler), Destination: other}
 		defer runDeliverer(b, d)()
 	}
-	d := fileDeliverer(b, s, "file", 1000)
+	d := fileDeliverer(b, s, "file", filepath.Join(b.TempDir(), "alerts.ndjson"), 1000)
 	running := &firstSettled{Store: s, done: make(chan struct{})}
 	d.Store = running
 	defer runDeliverer(b, d)()
